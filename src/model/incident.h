@@ -14,8 +14,11 @@ struct id {
 	char text[15];
 };
 static inline struct str id_str(const struct id *id) { return str_c(id->text); }
-struct id id_make(uint64_t seq, uint32_t ordinal); /* distinct for ordinal < 2^16 */
+struct id id_make(uint64_t seq, uint32_t ordinal); /* distinct for seq < 2^42, ordinal < 2^22 */
 must_check enum err id_parse(struct str s, struct id *ret_id);
+/* The 64-bit word that the text shows; ids sort as their words do: by age. 0 for the empty id. */
+uint64_t id_word(const struct id *id);
+struct id id_from_word(uint64_t word); /* 0 gives the empty id */
 
 enum incident_status { INCIDENT_TRIGGERED, INCIDENT_ACKNOWLEDGED, INCIDENT_RESOLVED, INCIDENT_STATUS_COUNT };
 extern const struct str incident_status_name[INCIDENT_STATUS_COUNT];
@@ -126,3 +129,8 @@ struct proof {
 	struct str evidence;  /* id of the message, incident, log entry */
 	bool broken;          /* the last attempt failed after proven_at */
 };
+
+/* The ledger's names for subjects, in the arena; {NULL, 0} when it refuses. A person's name "" is the
+ * fallback. */
+struct str proof_subject_route(struct arena *a, struct str service, enum contact_type type);
+struct str proof_subject_person(struct arena *a, struct str user, struct str contact);
