@@ -18,7 +18,9 @@
 struct core;
 
 /* An effect is a row to be written. Rows are whole (upsert by id); pointers live in the effects' arena
- * until it is reset. */
+ * until it is reset. Two columns are kept as they are in the store when the row does not bring them: an
+ * alert's `details` when details.ptr is NULL, and a proof's `proven_at`, `by` and `evidence` when `broken`
+ * is true (proven_at.ns is 0 then). Each row appears at most once per step, in its last form. */
 enum effect_type {
 	EFFECT_INCIDENT, EFFECT_ALERT, EFFECT_MESSAGE, EFFECT_TIMER_SET, EFFECT_TIMER_CLEAR,
 	EFFECT_LOG, EFFECT_PROOF, EFFECT_CHANGE_EVENT, EFFECT_TYPE_COUNT
@@ -47,6 +49,7 @@ struct core_limits {
 	size_t incidents;   /* open at once; beyond: the trigger is joined to one overflow incident per service */
 	size_t messages;    /* unsettled at once */
 	size_t timers;
+	uint64_t seed;      /* of the tables by outside keys; never shows in an output */
 };
 
 must_check enum err core_open(const struct mem *mem, struct core_limits limits, struct core **ret_core);
@@ -55,7 +58,10 @@ void core_close(struct core **core);
 /* The directory in force from the next step on. Borrowed: it must live until replaced. */
 void core_set_directory(struct core *core, const struct directory *dir);
 
-/* Loading at start, from the store's rows, in any order, before the first step. Texts are copied. */
+/* Loading at start, from the store's rows, in any order, before the first step. Texts are copied. What
+ * decides must be there: all open incidents, their alerts that are triggered, all timers, and all
+ * messages that are intended or sending, or that belong to an open incident whatever their state (so that
+ * the core knows who was told). Rows of closed incidents that are not needed are skipped. */
 must_check enum err core_load_incident(struct core *core, const struct incident *row);
 must_check enum err core_load_alert(struct core *core, const struct alert *row);
 must_check enum err core_load_message(struct core *core, const struct message *row);
@@ -70,6 +76,9 @@ enum outcome {
 	OUTCOME_ALREADY,          /* was in that state already */
 	OUTCOME_DROPPED,          /* acknowledge or resolve of an unknown key: dropped, counted */
 };
+/* A step fires at most this many due timers (the oldest ones): when core_next_due is still in the past
+ * after a step, append a RECORD_TICK. So one step stays short whatever has piled up. */
+#define CORE_TIMERS_PER_STEP 256
 must_check enum err core_step(struct core *core, const struct record *rec, struct effects *effects,
     enum outcome *ret_outcome);
 
@@ -80,9 +89,15 @@ struct wall core_next_due(const struct core *core);
  * INTENDED whose next_at has come. The engine then appends a RECORD_HANDOVER with their ids; deciding it
  * makes them SENDING (attempt counted, provider chosen, receipt timer set), and when that is committed
  * the messages go to the notifier. */
+#define CORE_OUTBOX_MAX 256 /* a larger max is cut to this */
 size_t core_outbox(const struct core *core, struct wall now, const struct message **ret_rows, size_t max);
 
-/* Looking at the state (borrowed until the next step). */
+/* False for a message that is on its way and no longer wanted (its incident was acknowledged or resolved,
+ * or the message is settled): the engine tells the notifier to cancel it. Unknown ids are not wanted. */
+bool core_message_wanted(const struct core *core, const struct id *message);
+
+/* Looking at the state. A row and its texts are borrowed until the next step; the row itself is one of a
+ * few slots that further calls use again: copy what must stay. */
 size_t core_incident_count(const struct core *core);
 const struct incident *core_incident(const struct core *core, const struct id *id); /* NULL: not open */
 bool core_next_incident(const struct core *core, size_t *at, const struct incident **ret);

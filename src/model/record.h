@@ -28,6 +28,12 @@ enum record_type {
 enum event_action { EVENT_TRIGGER, EVENT_ACKNOWLEDGE, EVENT_RESOLVE, EVENT_ACTION_COUNT };
 extern const struct str event_action_name[EVENT_ACTION_COUNT];
 
+/* A clock that was set forward: `stepped` is by how much the wall time of this record is ahead of the
+ * time that has really passed since the record before. Timers are durations, so they move with it. */
+struct record_tick {
+	struct span stepped;     /* >= 0; 0 = nothing unusual */
+};
+
 struct record_event {
 	struct str routing_key;  /* an integration key; or "" with `service` set (rules, internal alerts) */
 	struct str service;      /* name; "" = by routing_key; unknown = the fallback service */
@@ -126,6 +132,7 @@ struct record {
 	struct wall at;          /* given by the engine when it is appended */
 	enum record_type type;
 	union {
+		struct record_tick tick;
 		struct record_event event;
 		struct record_command command;
 		struct record_receipt receipt;
