@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A page as bytes: a version, then the fields in the order of the struct. The limits here are those of the
- * rows that a page is made of, with room to spare: what is over them was not made by this release.
+ * A page as bytes: a version, then the fields in the order of the struct. The limits here are those
+ * of the rows that a page is made of, with room to spare: what is over them was not made by this
+ * release.
  */
 #include "wire/page.h"
 #include <assert.h>
 
 #define PAGE_VERSION 1
-#define NAME_MAX_BYTES 512u      /* names of people, services, providers */
+#define NAME_MAX_BYTES 512u /* names of people, services, providers */
 #define ADDRESS_MAX_BYTES 2048u
-#define TITLE_MAX_BYTES 4096u    /* 1024 characters of UTF-8 */
+#define TITLE_MAX_BYTES 4096u /* 1024 characters of UTF-8 */
 #define DETAILS_MAX_BYTES (16u * 1024)
 
 void page_encode(struct buf *b, const struct page *page)
@@ -37,7 +38,8 @@ void page_encode(struct buf *b, const struct page *page)
 	put_u32(b, page->alerts_open);
 	put_str(b, page->source);
 	put_str(b, page->client);
-	/* the sender cuts; a cut JSON text would not be JSON any more, so what is over is left out whole */
+	/* the sender cuts; a cut JSON text would not be JSON any more, so what is over is left out
+	 * whole */
 	put_str(b, page->details.len <= DETAILS_MAX_BYTES ? page->details : STR(""));
 	put_str(b, page->base_url);
 	put_i64(b, page->at.ns);

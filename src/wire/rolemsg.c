@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of role messages and the frame's head. The table is indexed by the type's number, so that a
- * lookup is one bounds check; holes in the numbering stay zero and are refused.
+ * The table of role messages and the frame's head. The table is indexed by the type's number, so
+ * that a lookup is one bounds check; holes in the numbering stay zero and are refused.
  */
 #include "wire/rolemsg.h"
 #include "wire/page.h"
@@ -21,8 +21,8 @@ const struct str role_name[ROLE_COUNT] = {
 	[ROLE_WEB2] = STR_INIT("web2"),
 };
 
-/* An answer may always be given to what was taken in: its window is that of all requests together and
- * more, so it never binds. */
+/* An answer may always be given to what was taken in: its window is that of all requests together
+ * and more, so it never binds. */
 const uint32_t credit_window[CREDIT_CLASS_COUNT] = {
 	[CREDIT_EVENT] = 8192,
 	[CREDIT_COMMAND] = 256,
@@ -37,7 +37,7 @@ const uint32_t credit_window[CREDIT_CLASS_COUNT] = {
 #define MIB (1024u * 1024u)
 #define TYPE_SLOTS 64u
 
-#define ROW(type_, credit_, bytes_)                                                                \
+#define ROW(type_, credit_, bytes_) \
 	[MSG_##type_] = { MSG_##type_, STR_INIT(#type_), CREDIT_##credit_, bytes_ }
 /* MSG_CREDIT is charged to no window: chan sends it whatever the credit is. */
 static const struct rolemsg_type types[TYPE_SLOTS] = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The frame's head goes there and back, what is not in the table is refused, and the table is whole.
+ * The frame's head goes there and back, what is not in the table is refused, and the table is
+ * whole.
  */
 #include "wire/rolemsg.h"
 #include <setjmp.h>
@@ -26,9 +27,9 @@ static void test_every_type_is_in_the_table(void **state)
 	(void)state;
 	static const unsigned known[] = { MSG_CREDIT, MSG_SUBMIT, MSG_SUBMIT_ANSWER, MSG_COMMAND,
 		MSG_COMMAND_ANSWER, MSG_CHANGED, MSG_HTTP, MSG_HTTP_BODY, MSG_HTTP_CANCEL,
-		MSG_HTTP_ANSWER, MSG_HTTP_ANSWER_BODY, MSG_RULES, MSG_RULE_GROUP, MSG_SAMPLES, MSG_SEND,
-		MSG_CANCEL, MSG_RECEIPT_CONFIRM, MSG_RECEIPT, MSG_HOLDING, MSG_ENGINE_STATE,
-		MSG_METRICS };
+		MSG_HTTP_ANSWER, MSG_HTTP_ANSWER_BODY, MSG_RULES, MSG_RULE_GROUP, MSG_SAMPLES,
+		MSG_SEND, MSG_CANCEL, MSG_RECEIPT_CONFIRM, MSG_RECEIPT, MSG_HOLDING,
+		MSG_ENGINE_STATE, MSG_METRICS };
 	size_t found = 0;
 	for (unsigned t = 0; t < 70000; t++) {
 		const struct rolemsg_type *type = rolemsg_find(t);
@@ -48,12 +49,14 @@ static void test_every_type_is_in_the_table(void **state)
 static void test_head_there_and_back(void **state)
 {
 	(void)state;
-	struct rolemsg_head in = { .body_bytes = 0x01234, .type = MSG_SUBMIT, .version = ROLEMSG_VERSION,
+	struct rolemsg_head in = { .body_bytes = 0x01234,
+		.type = MSG_SUBMIT,
+		.version = ROLEMSG_VERSION,
 		.id = UINT64_C(0x1122334455667788) };
 	unsigned char bytes[ROLEMSG_HEAD_BYTES];
 	rolemsg_head_write(bytes, in);
-	static const unsigned char want[] = { 0x34, 0x12, 0, 0, MSG_SUBMIT, 0, 1, 0, 0x88, 0x77, 0x66,
-		0x55, 0x44, 0x33, 0x22, 0x11 };
+	static const unsigned char want[] = { 0x34, 0x12, 0, 0, MSG_SUBMIT, 0, 1, 0, 0x88, 0x77,
+		0x66, 0x55, 0x44, 0x33, 0x22, 0x11 };
 	assert_memory_equal(bytes, want, sizeof(want));
 	struct rolemsg_head out = { 0 };
 	assert_int_equal(rolemsg_head_read(bytes, &out), OK);
@@ -73,7 +76,8 @@ static void test_wrong_heads_are_refused(void **state)
 	static const struct {
 		size_t at;
 		unsigned char value;
-	} wrong[] = { { 0, 49 }, { 3, 1 }, { 4, 0 }, { 4, 2 }, { 5, 1 }, { 6, 2 }, { 6, 0 }, { 7, 1 } };
+	} wrong[] = { { 0, 49 }, { 3, 1 }, { 4, 0 }, { 4, 2 }, { 5, 1 }, { 6, 2 }, { 6, 0 },
+		{ 7, 1 } };
 	for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
 		unsigned char bad[ROLEMSG_HEAD_BYTES];
 		memcpy(bad, good, sizeof(bad));
