@@ -107,7 +107,6 @@ struct hist_range {
 };
 struct hist_walk {
 	const struct hist *h;
-	int step;
 	uint32_t at;
 };
 struct hist_walk hist_walk_make(const struct hist *h);
