@@ -34,12 +34,13 @@ static void base64(struct buf *b, struct str s, const char alphabet[65], bool pa
 		uint32_t group = 0;
 		for (size_t k = 0; k < 3; k++)
 			group = group << 8 | (k < have ? (unsigned char)s.ptr[i + k] : 0u);
-		char *at = buf_reserve(b, 4);
+		size_t count = pad ? 4 : have + 1;
+		char *at = buf_reserve(b, count);
 		if (!at)
 			return;
-		for (size_t k = 0; k < 4; k++)
+		for (size_t k = 0; k < count; k++)
 			at[k] = k <= have ? alphabet[group >> (18 - 6 * k) & 63] : '=';
-		buf_grew(b, pad ? 4 : have + 1);
+		buf_grew(b, count);
 	}
 }
 
