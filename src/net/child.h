@@ -5,13 +5,15 @@
  *
  * Order of calls: open(config) -> listen() and peer() as they come, any time, again after the other end was
  * restarted (peer with the new channel; the old one was closed) -> message() ... -> stop(). The process is
- * sandboxed right after open() returned OK: open whatever needs a path before that, or below the role's own
- * folders (data_dir/...).
+ * sandboxed before open() (so that threads made there are too): a role sees only the paths of its profile in
+ * cmd/quisd/roles.c, which exist by then.
  */
 #pragma once
 #include "base/json.h"
 #include "loop/loop.h"
 #include "net/chan.h"
+#include "os/linux/sandbox.h"
+#include "wire/control.h"
 
 struct child;
 
@@ -46,18 +48,10 @@ void child_log(struct child *child, const char *level, const char *format, ...)
 void child_verdict(struct child *child, bool ok, struct str text);
 void child_exit(struct child *child, int code);
 
-/* The parent's view of every role. */
-enum role_state { ROLE_STATE_OFF, ROLE_STATE_STARTING, ROLE_STATE_RUNNING, ROLE_STATE_BACKOFF, ROLE_STATE_STOPPED };
-struct role_status {
-	enum role_state state;
-	uint32_t restarts;
-	struct wall since;      /* of this state */
-	struct wall beat_at;    /* last beat seen by the parent */
-	bool ok;                /* its own last verdict */
-	struct str verdict;
-	struct str last_end;    /* how the last run ended: "killed by signal 9", "exit 1", "stuck 10s" or empty */
-};
+/* The parent's view of every role (wire/control.h); texts live until the next roles() call. */
 const struct role_status *child_roles(const struct child *child); /* ROLE_COUNT entries */
 
-/* Runs the role in this process until it ends; returns the exit code. fd 3 is the control socket. */
-int child_main(const struct role_body *body);
+/* Runs the role in this process until it ends; returns the exit code. fd 3 is the control socket. The
+ * sandbox is entered before open(): paths that begin with '@' are below data_dir ("@/control"). `user` is
+ * taken first when the process is root and the account exists. */
+int child_main(const struct role_body *body, const struct sandbox *sandbox);

@@ -104,7 +104,8 @@ static enum err seccomp_enter(const struct sandbox *s)
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	if (!ctx)
 		return ERR_NOMEM;
-	enum err e = OK;
+	/* Threads that exist already are bound as well. */
+	enum err e = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1) == 0 ? OK : ERR_IO;
 	for (size_t i = 0; i < ARRAY_COUNT(never) && e == OK; i++)
 		e = refuse(ctx, never[i]);
 	if (!(s->allow & SANDBOX_EXEC))
