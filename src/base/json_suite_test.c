@@ -77,10 +77,7 @@ static void the_whole_suite(void **state)
 {
 	(void)state;
 	DIR *dir = opendir(folder());
-	if (!dir) {
-		print_message("skipped: no JSONTestSuite at %s (set QUIS_JSONTESTSUITE)\n", folder());
-		skip();
-	}
+	assert_non_null(dir);
 	size_t seen[128] = { 0 }, wrong = 0;
 	const struct dirent *entry;
 	while ((entry = readdir(dir)) != NULL) {
@@ -104,5 +101,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_whole_suite),
 	};
+	DIR *dir = opendir(folder());
+	if (!dir) { /* a plan without tests is how TAP says that all is skipped */
+		printf("1..0 # SKIP no JSONTestSuite at %s, set QUIS_JSONTESTSUITE\n", folder());
+		return 0;
+	}
+	(void)closedir(dir);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
