@@ -10,6 +10,22 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+/* Under the address sanitizer bytes that are not handed out may not be touched, so a pointer that
+ * outlives a reset, or a write beyond a piece, is seen. */
+#define HIDE(ptr, size) ASAN_POISON_MEMORY_REGION((ptr), (size))
+#define SHOW(ptr, size) ASAN_UNPOISON_MEMORY_REGION((ptr), (size))
+#else
+#define HIDE(ptr, size) ((void)(ptr), (void)(size))
+#define SHOW(ptr, size) ((void)(ptr), (void)(size))
+#endif
+
 #define ALIGN alignof(max_align_t)
 #define BLOCK_MIN ((size_t)4096)
 #define BLOCK_MAX ((size_t)1 << 20) /* a larger thing gets a block of its own size */
@@ -46,6 +62,7 @@ static void blocks_free(struct arena *a, struct block *block)
 {
 	while (block) {
 		struct block *older = block->older;
+		SHOW(block->bytes, block->size);
 		mem_free(a->mem, block);
 		block = older;
 	}
@@ -72,13 +89,14 @@ void arena_reset(struct arena *a)
 	blocks_free(a, a->newest->older);
 	a->newest->older = NULL;
 	if (a->newest->size > BLOCK_MAX) { /* one huge request does not hold its memory for ever */
-		mem_free(a->mem, a->newest);
+		blocks_free(a, a->newest);
 		a->newest = NULL;
 		a->at = a->end = NULL;
 		return;
 	}
 	a->at = a->newest->bytes;
 	a->end = a->at + a->newest->size;
+	HIDE(a->at, a->newest->size);
 }
 
 /* A new block with room for `bytes` at least. */
@@ -99,6 +117,7 @@ static bool block_add(struct arena *a, size_t bytes)
 	a->newest = block;
 	a->at = block->bytes;
 	a->end = block->bytes + size;
+	HIDE(block->bytes, size);
 	return true;
 }
 
@@ -123,7 +142,8 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
 	char *ptr = a->at;
 	a->at += rounded;
 	a->used += rounded;
-	memset(ptr, 0, rounded);
+	SHOW(ptr, bytes);
+	memset(ptr, 0, bytes);
 	return ptr;
 }
 

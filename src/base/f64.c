@@ -149,65 +149,77 @@ static size_t plain_write(const char *digits, size_t count, int exp10, char *out
 	return n;
 }
 
-/* v (positive, finite) with exactly `precision` digits: digits[0..precision), returns the exponent of
- * the last digit. */
-static int digits_write(double v, int precision, char digits[32])
+/* v (positive, finite) rounded to `precision` digits, as mantissa * 10^exp10. */
+static uint64_t rounded(double v, int precision, int *exp10)
 {
 	char text[48];
 	int n = snprintf(text, sizeof(text), "%.*e", precision - 1, v);
 	assert(n > 0 && (size_t)n < sizeof(text));
-	size_t at = 0, count = 0;
+	size_t at = 0;
+	uint64_t mantissa = 0;
 	for (; text[at] != 'e'; at++) {
 		if (text[at] != '.')
-			digits[count++] = text[at];
+			mantissa = mantissa * 10 + (uint64_t)(text[at] - '0');
 	}
-	assert(count == (size_t)precision);
-	return (int)exponent_read(text + at + 1, text + n) - (precision - 1);
+	*exp10 = (int)exponent_read(text + at + 1, text + n) - (precision - 1);
+	return mantissa;
 }
 
-static bool reads_back(const char *digits, size_t count, int exp10, double v)
+static bool reads_back(uint64_t mantissa, int exp10, double v)
 {
-	char text[48];
-	int n = snprintf(text, sizeof(text), "%.*se%d", (int)count, digits, exp10);
-	assert(n > 0 && (size_t)n < sizeof(text));
+	double value;
+	if (f64_fast(mantissa, exp10, &value))
+		return value == v;
+	char text[32];
+	size_t n = u64_write(mantissa, text);
+	text[n++] = 'e';
+	if (exp10 < 0)
+		text[n++] = '-';
+	n += u64_write((uint64_t)(exp10 < 0 ? -exp10 : exp10), text + n);
+	assert(n < sizeof(text));
+	text[n] = 0;
 	return strtod(text, NULL) == v;
 }
 
-/* The shortest digits of v > 0; returns the count, *exp10 is the exponent of the last digit. */
-static size_t shortest(double v, char digits[32], int *exp10)
+/* Below the normal range a double has less precision, so the digits are counted from one. */
+static uint64_t shortest_subnormal(double v, int *exp10)
 {
-	/* A normal double tells any two decimals of 15 digits apart, so if fewer digits do, these
-	 * 15 end in zeros; below the normal range there is less precision, so begin with one. */
-	int precision = v < DBL_MIN ? 1 : 15;
-	for (; precision < 17; precision++) {
-		*exp10 = digits_write(v, precision, digits);
-		if (reads_back(digits, (size_t)precision, *exp10, v))
-			break;
-		if (precision < 16)
-			continue;
+	for (int precision = 1; precision < 17; precision++) {
+		uint64_t mantissa = rounded(v, precision, exp10);
+		if (reads_back(mantissa, *exp10, v))
+			return mantissa;
+	}
+	return rounded(v, 17, exp10);
+}
+
+/* The shortest decimal mantissa * 10^exp10 that reads back as v > 0. */
+static uint64_t shortest(double v, int *exp10)
+{
+	if (v < DBL_MIN)
+		return shortest_subnormal(v, exp10);
+	/* Seventeen digits always read back. Fifteen tell apart any two decimals that long, so if
+	 * fewer digits do, the fifteen end in zeros; between them there is only sixteen to try. */
+	uint64_t all = rounded(v, 17, exp10);
+	for (int drop = 2; drop >= 1; drop--) {
+		uint64_t unit = drop == 2 ? 100 : 10, mantissa = all / unit, rest = all % unit;
+		int exponent = *exp10 + drop;
+		if (2 * rest > unit)
+			mantissa++;
+		else if (2 * rest == unit) /* what was rounded away once already decides */
+			mantissa = rounded(v, 17 - drop, &exponent);
+		if (reads_back(mantissa, exponent, v)) {
+			*exp10 = exponent;
+			return mantissa;
+		}
 		/* Powers of two: the gap above is twice that below, so the next decimal up may read
 		 * back although the nearest one, on the narrow side, does not. */
 		int binary;
-		char up[32];
-		if (frexp(v, &binary) == 0.5) {
-			uint64_t mantissa = 0;
-			for (int i = 0; i < precision; i++)
-				mantissa = mantissa * 10 + (uint64_t)(digits[i] - '0');
-			size_t n = u64_write(mantissa + 1, up);
-			if (n == (size_t)precision && reads_back(up, n, *exp10, v)) {
-				memcpy(digits, up, n);
-				break;
-			}
+		if (drop == 1 && frexp(v, &binary) == 0.5 && reads_back(mantissa + 1, exponent, v)) {
+			*exp10 = exponent;
+			return mantissa + 1;
 		}
 	}
-	if (precision == 17)
-		*exp10 = digits_write(v, 17, digits);
-	size_t count = (size_t)precision;
-	while (count > 1 && digits[count - 1] == '0') {
-		count--;
-		++*exp10;
-	}
-	return count;
+	return all;
 }
 
 size_t f64_write(double v, char out[F64_TEXT_MAX])
@@ -220,7 +232,7 @@ size_t f64_write(double v, char out[F64_TEXT_MAX])
 	}
 	if (v <= (double)EXACT_MAX && v == trunc(v))
 		return n + u64_write((uint64_t)v, out + n);
-	char digits[32];
+	char digits[20];
 	/* Most measured values have few decimals: m / 10^k == v with m below 10^15 is the shortest
 	 * text, by the same argument as in shortest(). */
 	if (v >= 1e-5 && v < 1e9) {
@@ -234,7 +246,12 @@ size_t f64_write(double v, char out[F64_TEXT_MAX])
 		}
 	}
 	int exp10;
-	size_t count = shortest(v, digits, &exp10);
+	uint64_t mantissa = shortest(v, &exp10);
+	while (mantissa % 10 == 0) {
+		mantissa /= 10;
+		exp10++;
+	}
+	size_t count = u64_write(mantissa, digits);
 	n += plain_write(digits, count, exp10, out + n);
 	assert(n < F64_TEXT_MAX);
 	return n;
