@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The arena: a chain of blocks, each at least twice as large as the one before (up to a bound), and
- * a pointer that moves through the newest. Invariants: used <= limit; at <= end within the newest block.
- * Contract in arena.h.
+ * a pointer that moves through the newest. Invariants: used <= limit; at <= end within the newest
+ * block. Contract in arena.h.
  */
 #include "base/arena.h"
 #include <assert.h>

@@ -111,7 +111,8 @@ static enum err build(const struct mem *mem)
 		return e;
 	for (size_t i = 0; i < 2000; i++) {
 		if (arena_alloc(a, i, 7))
-			assert_true(str_eq(arena_printf(a, "%zu", i), STR("")) == (arena_err(a) != OK));
+			assert_true(
+			    str_eq(arena_printf(a, "%zu", i), STR("")) == (arena_err(a) != OK));
 	}
 	e = arena_err(a);
 	arena_close(&a);

@@ -94,8 +94,13 @@ static void floats_as_prometheus_writes_them(void **state)
 		double v;
 		const char *text;
 	} cases[] = {
-		{ 1e6, "1000000" }, { 1e-7, "0.0000001" }, { (double)INFINITY, "+Inf" },
-		{ -(double)INFINITY, "-Inf" }, { (double)NAN, "NaN" }, { 0.5, "0.5" }, { -3, "-3" },
+		{ 1e6, "1000000" },
+		{ 1e-7, "0.0000001" },
+		{ (double)INFINITY, "+Inf" },
+		{ -(double)INFINITY, "-Inf" },
+		{ (double)NAN, "NaN" },
+		{ 0.5, "0.5" },
+		{ -3, "-3" },
 		{ 1435781430.781, "1435781430.781" },
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Binary fields, little endian, written byte by byte so that no machine's order leaks (compilers make
- * one store of it). Contract in codec.h.
+ * Binary fields, little endian, written byte by byte so that no machine's order leaks (compilers
+ * make one store of it). Contract in codec.h.
  */
 #include "base/codec.h"
 #include <assert.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as a row of fields: the first half of the input says which reads, the second is read. No
- * read leaves the input, the error is sticky, and varints come back as they were written.
+ * Any bytes as a row of fields: the first half of the input says which reads, the second is read.
+ * No read leaves the input, the error is sticky, and varints come back as they were written.
  */
 #include "base/codec.h"
 #include <assert.h>

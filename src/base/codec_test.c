@@ -21,9 +21,9 @@ static void the_bytes_are_little_endian(void **state)
 	put_i64(&b, -2);
 	put_f64(&b, 1.0);
 	put_str(&b, STR("hi"));
-	static const unsigned char want[] = { 0x81, 0x83, 0x82, 0x87, 0x86, 0x85, 0x84, 0x8f, 0x8e, 0x8d, 0x8c,
-		0x8b, 0x8a, 0x89, 0x88, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0xf0,
-		0x3f, 2, 0, 0, 0, 'h', 'i' };
+	static const unsigned char want[] = { 0x81, 0x83, 0x82, 0x87, 0x86, 0x85, 0x84, 0x8f, 0x8e,
+		0x8d, 0x8c, 0x8b, 0x8a, 0x89, 0x88, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 2, 0, 0, 0, 'h', 'i' };
 	assert_int_equal(b.len, sizeof(want));
 	assert_memory_equal(b.ptr, want, sizeof(want));
 	struct rd r = rd_make(buf_str(&b));
@@ -44,8 +44,8 @@ static void varints(void **state)
 	static const struct {
 		uint64_t v;
 		size_t len;
-	} cases[] = { { 0, 1 }, { 127, 1 }, { 128, 2 }, { 16383, 2 }, { 16384, 3 }, { UINT32_MAX, 5 },
-		{ UINT64_C(1) << 63, 10 }, { UINT64_MAX, 10 } };
+	} cases[] = { { 0, 1 }, { 127, 1 }, { 128, 2 }, { 16383, 2 }, { 16384, 3 },
+		{ UINT32_MAX, 5 }, { UINT64_C(1) << 63, 10 }, { UINT64_MAX, 10 } };
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		struct buf b = buf_make(&mem_system, 10);
 		put_varint(&b, cases[i].v);

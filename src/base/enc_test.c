@@ -36,7 +36,8 @@ static void expect(const char *want)
 static void hex(void **state)
 {
 	(void)state;
-	enc_hex(&b, STR("\x00\x7f\xff" "A"));
+	enc_hex(&b, STR("\x00\x7f\xff"
+	                "A"));
 	expect("007fff41");
 	enc_hex(&b, STR(""));
 	expect("");
@@ -54,8 +55,8 @@ static void base64_vectors(void **state)
 	(void)state;
 	static const struct {
 		const char *plain, *coded;
-	} cases[] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" },
-		{ "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" } };
+	} cases[] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" } };
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		struct str coded = str_c(cases[i].coded), plain = str_c(cases[i].plain);
 		enc_base64(&b, plain);
@@ -82,8 +83,8 @@ static void base64_bad(void **state)
 {
 	(void)state;
 	buf_add(&b, STR("keep"));
-	const char *bad[] = { "Z", "Zg=", "Zg===", "Z===", "=", "====", "Zm9v=", "Zm9vZ", "Zm 9v", "Zm9v\n", "Zh==",
-		"Zm9=", "Zg==Zg==", "Zm.v" };
+	const char *bad[] = { "Z", "Zg=", "Zg===", "Z===", "=", "====", "Zm9v=", "Zm9vZ", "Zm 9v",
+		"Zm9v\n", "Zh==", "Zm9=", "Zg==Zg==", "Zm.v" };
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
 		if (dec_base64(str_c(bad[i]), &b) != ERR_INPUT)
 			fail_msg("%s was taken", bad[i]);

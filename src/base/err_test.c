@@ -16,11 +16,11 @@ static void every_error_has_its_own_phrase(void **state)
 	for (int a = OK; a >= ERR_DENIED; a--) {
 		assert_non_null(err_text((enum err)a));
 		assert_true(strlen(err_text((enum err)a)) > 1);
-		assert_string_not_equal(err_text((enum err)a), err_text((enum err)-99));
+		assert_string_not_equal(err_text((enum err)a), err_text((enum err) - 99));
 		for (int b = a - 1; b >= ERR_DENIED; b--)
 			assert_string_not_equal(err_text((enum err)a), err_text((enum err)b));
 	}
-	assert_string_equal(err_text((enum err)-99), "unknown error");
+	assert_string_equal(err_text((enum err) - 99), "unknown error");
 }
 
 static void checked_arithmetic_tells_overflow(void **state)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Doubles from and to decimal text. Contract in str_priv.h; the public faces are str_f64, buf_add_f64
- * and the JSON reader.
+ * Doubles from and to decimal text. Contract in str_priv.h; the public faces are str_f64,
+ * buf_add_f64 and the JSON reader.
  *
- * The hard cases go through the C library's strtod and snprintf, which are correctly rounded but write
- * the decimal point of the process' locale. No program of ours calls setlocale, so that is the "C"
- * locale and a point; a test stands on it.
+ * The hard cases go through the C library's strtod and snprintf, which are correctly rounded but
+ * write the decimal point of the process' locale. No program of ours calls setlocale, so that is
+ * the "C" locale and a point; a test stands on it.
  */
 #include "base/str_priv.h"
 #include <assert.h>
@@ -15,10 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const double power_of_ten[] = {
-	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
-	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
-};
+static const double power_of_ten[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 #define EXACT_MAX (UINT64_C(1) << 53) /* every integer up to here is a double */
 
 /* A double has at most 767 significant decimal digits where it lies exactly between two others, so
@@ -105,7 +103,8 @@ double f64_read(struct str text)
 	if (d.count > 0) {
 		int64_t exp10 = d.exp10;
 		exp10 = exp10 > 99999 ? 99999 : exp10 < -99999 ? -99999 : exp10;
-		int n = snprintf(d.digits + d.count, sizeof(d.digits) - d.count, "e%" PRId64, exp10);
+		int n =
+		    snprintf(d.digits + d.count, sizeof(d.digits) - d.count, "e%" PRId64, exp10);
 		assert(n > 0 && (size_t)n < sizeof(d.digits) - d.count);
 		char *stop;
 		value = strtod(d.digits, &stop);
@@ -214,7 +213,8 @@ static uint64_t shortest(double v, int *exp10)
 		/* Powers of two: the gap above is twice that below, so the next decimal up may read
 		 * back although the nearest one, on the narrow side, does not. */
 		int binary;
-		if (drop == 1 && frexp(v, &binary) == 0.5 && reads_back(mantissa + 1, exponent, v)) {
+		if (drop == 1 && frexp(v, &binary) == 0.5 &&
+		    reads_back(mantissa + 1, exponent, v)) {
 			*exp10 = exponent;
 			return mantissa + 1;
 		}

@@ -15,8 +15,11 @@ static void smallest_first_and_ties_in_order(void **state)
 	struct heap h = heap_make(&mem_system, 100);
 	assert_null(heap_min(&h));
 	struct heap_node nodes[] = {
-		{ .key = 5, .tie = 1 }, { .key = INT64_MIN, .tie = 9 }, { .key = 5, .tie = 0 },
-		{ .key = INT64_MAX, .tie = 0 }, { .key = 0, .tie = 3 },
+		{ .key = 5, .tie = 1 },
+		{ .key = INT64_MIN, .tie = 9 },
+		{ .key = 5, .tie = 0 },
+		{ .key = INT64_MAX, .tie = 0 },
+		{ .key = 0, .tie = 3 },
 	};
 	const size_t order[] = { 1, 4, 2, 0, 3 };
 	for (size_t i = 0; i < ARRAY_COUNT(nodes); i++)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The JSON reader: one pass by recursive descent, nodes in the arena by the handful, eight bytes of a
- * string at a time. Recursion is bounded by depth_max. Contract in json.h; the writer is json_write.c.
+ * The JSON reader: one pass by recursive descent, nodes in the arena by the handful, eight bytes of
+ * a string at a time. Recursion is bounded by depth_max. Contract in json.h; the writer is
+ * json_write.c.
  *
- * Each read_ function begins at the first byte of its thing, leaves `at` behind its last, and returns
- * false after `fail` or when the arena refused.
+ * Each read_ function begins at the first byte of its thing, leaves `at` behind its last, and
+ * returns false after `fail` or when the arena refused.
  */
 #include "base/json.h"
 #include "base/str_priv.h"
@@ -319,7 +320,8 @@ static bool read_container(struct reader *r, struct json *node, unsigned depth)
 		link = &child->next;
 		skip_blanks(r);
 		if (r->at == r->end || (*r->at != ',' && *r->at != close))
-			return fail(r, r->at, object ? "expected ',' or '}'" : "expected ',' or ']'");
+			return fail(
+			    r, r->at, object ? "expected ',' or '}'" : "expected ',' or ']'");
 		if (*r->at++ == close)
 			return true;
 	}
@@ -366,7 +368,11 @@ enum err json_read(struct arena *a, struct str text, unsigned depth_max,
 	assert(a && ret_root);
 	const unsigned char *start = (const unsigned char *)(text.len ? text.ptr : "");
 	struct reader r = {
-		.arena = a, .at = start, .start = start, .end = start + text.len, .batch = 8,
+		.arena = a,
+		.at = start,
+		.start = start,
+		.end = start + text.len,
+		.batch = 8,
 	};
 	struct json *root = node_new(&r);
 	bool good = root && read_value(&r, root, depth_max);

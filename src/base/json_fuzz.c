@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as JSON: no crash, an error lies within the text, and what is accepted can be written and
- * read again as the same tree.
+ * Any bytes as JSON: no crash, an error lies within the text, and what is accepted can be written
+ * and read again as the same tree.
  */
 #include "base/json.h"
 #include <assert.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The whole JSONTestSuite through the reader: y_ accepted, n_ refused, i_ whatever but no crash, each
- * accepted text written and read again. The folder is QUIS_JSONTESTSUITE, or ../shared/jsontestsuite/
- * test_parsing beside the source tree; without it the test is skipped and says so.
+ * The whole JSONTestSuite through the reader: y_ accepted, n_ refused, i_ whatever but no crash,
+ * each accepted text written and read again. The folder is QUIS_JSONTESTSUITE, or
+ * ../shared/jsontestsuite/ test_parsing beside the source tree; without it the test is skipped and
+ * says so.
  */
 #include "base/json.h"
 #include <stdarg.h>
@@ -93,7 +94,8 @@ static void the_whole_suite(void **state)
 	}
 	(void)closedir(dir);
 	assert_int_equal(wrong, 0);
-	assert_true(seen['y'] >= 90 && seen['n'] >= 180 && seen['i'] >= 30); /* the folder was the right one */
+	assert_true(seen['y'] >= 90 && seen['n'] >= 180 &&
+	            seen['i'] >= 30); /* the folder was the right one */
 }
 
 int main(void)

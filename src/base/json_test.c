@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The JSON reader: the tree, what is refused and where, and every allocation failing once. The whole
- * public suite runs in json_suite_test.c where it is at hand; its tricky cases stand here too.
+ * The JSON reader: the tree, what is refused and where, and every allocation failing once. The
+ * whole public suite runs in json_suite_test.c where it is at hand; its tricky cases stand here
+ * too.
  */
 #include "base/json.h"
 #include <stdarg.h>
@@ -49,7 +50,8 @@ static const struct json *must_read(struct str text)
 static void the_tree(void **state)
 {
 	(void)state;
-	struct str text = STR(" {\"a\": [1, -2.5e1, \"x\\ny\", true, false, null], \"\":{}, \"a\" : [] } ");
+	struct str text =
+	    STR(" {\"a\": [1, -2.5e1, \"x\\ny\", true, false, null], \"\":{}, \"a\" : [] } ");
 	const struct json *root = must_read(text);
 	assert_int_equal(root->type, JSON_OBJECT);
 	assert_int_equal(root->count, 3);
@@ -97,10 +99,14 @@ static void strings(void **state)
 		{ STR_INIT("\"\\u0000\""), STR_INIT("\0") },
 		{ STR_INIT("\"\\u0041\\u00e9\\u20aC\""), STR_INIT("A\xc3\xa9\xe2\x82\xac") },
 		{ STR_INIT("\"\\ud83d\\ude00\""), STR_INIT("\xf0\x9f\x98\x80") },
-		{ STR_INIT("\"\\uD800\\uDC00\\uDBFF\\uDFFF\""), STR_INIT("\xf0\x90\x80\x80\xf4\x8f\xbf\xbf") },
-		{ STR_INIT("\"\\uFFFF\\ud7ff\\ue000\""), STR_INIT("\xef\xbf\xbf\xed\x9f\xbf\xee\x80\x80") },
-		{ STR_INIT("\"\x7f\xf0\x9f\x98\x80\xe2\x80\xa8\""), STR_INIT("\x7f\xf0\x9f\x98\x80\xe2\x80\xa8") },
-		{ STR_INIT("\"0123456789abcdef0123456789\\\\\""), STR_INIT("0123456789abcdef0123456789\\") },
+		{ STR_INIT("\"\\uD800\\uDC00\\uDBFF\\uDFFF\""),
+		    STR_INIT("\xf0\x90\x80\x80\xf4\x8f\xbf\xbf") },
+		{ STR_INIT("\"\\uFFFF\\ud7ff\\ue000\""),
+		    STR_INIT("\xef\xbf\xbf\xed\x9f\xbf\xee\x80\x80") },
+		{ STR_INIT("\"\x7f\xf0\x9f\x98\x80\xe2\x80\xa8\""),
+		    STR_INIT("\x7f\xf0\x9f\x98\x80\xe2\x80\xa8") },
+		{ STR_INIT("\"0123456789abcdef0123456789\\\\\""),
+		    STR_INIT("0123456789abcdef0123456789\\") },
 		{ STR_INIT("\"a\\\\\""), STR_INIT("a\\") },
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -118,10 +124,12 @@ static void strings(void **state)
 			text[at + 1] = '\x1f';
 			const struct json *j;
 			struct json_error error;
-			assert_int_equal(json_read(arena, str_make(text, n + 2), 1, &j, &error), ERR_INPUT);
+			assert_int_equal(
+			    json_read(arena, str_make(text, n + 2), 1, &j, &error), ERR_INPUT);
 			assert_int_equal(error.offset, at + 1);
 			text[at + 1] = '\x80';
-			assert_int_equal(json_read(arena, str_make(text, n + 2), 1, &j, &error), ERR_INPUT);
+			assert_int_equal(
+			    json_read(arena, str_make(text, n + 2), 1, &j, &error), ERR_INPUT);
 			assert_int_equal(error.offset, at + 1);
 			text[at + 1] = '\x7f';
 			j = must_read(str_make(text, n + 2));
@@ -141,13 +149,30 @@ static void numbers(void **state)
 		const char *text;
 		double value;
 	} cases[] = {
-		{ "0", 0 }, { "-0", -0.0 }, { "-0.0", -0.0 }, { "1", 1 }, { "-1", -1 }, { "10", 10 },
-		{ "0.5", 0.5 }, { "123456789012345678", 123456789012345678.0 }, { "9007199254740993", 0x1p53 },
-		{ "1E5", 1e5 }, { "1e+5", 1e5 }, { "1e-5", 1e-5 }, { "0e1", 0 }, { "20e1", 200 },
-		{ "18446744073709551616", 0x1p64 }, { "100000000000000000000000", 1e23 },
-		{ "0.1", 0.1 }, { "3.141592653589793", 3.141592653589793 }, { "1.7976931348623157e308", DBL_MAX },
-		{ "2.2250738585072014E-308", DBL_MIN }, { "123.456e-789", 0 }, { "-1e999", -(double)INFINITY },
-		{ "1e999", (double)INFINITY }, { "1.00000000000000000000000000001", 1 },
+		{ "0", 0 },
+		{ "-0", -0.0 },
+		{ "-0.0", -0.0 },
+		{ "1", 1 },
+		{ "-1", -1 },
+		{ "10", 10 },
+		{ "0.5", 0.5 },
+		{ "123456789012345678", 123456789012345678.0 },
+		{ "9007199254740993", 0x1p53 },
+		{ "1E5", 1e5 },
+		{ "1e+5", 1e5 },
+		{ "1e-5", 1e-5 },
+		{ "0e1", 0 },
+		{ "20e1", 200 },
+		{ "18446744073709551616", 0x1p64 },
+		{ "100000000000000000000000", 1e23 },
+		{ "0.1", 0.1 },
+		{ "3.141592653589793", 3.141592653589793 },
+		{ "1.7976931348623157e308", DBL_MAX },
+		{ "2.2250738585072014E-308", DBL_MIN },
+		{ "123.456e-789", 0 },
+		{ "-1e999", -(double)INFINITY },
+		{ "1e999", (double)INFINITY },
+		{ "1.00000000000000000000000000001", 1 },
 		{ "1577836800123.456", 1577836800123.456 },
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -163,39 +188,125 @@ struct refused {
 	size_t offset;
 };
 
-#define R(text, offset) { STR_INIT(text), offset }
+#define R(text, offset)                \
+	{                              \
+		STR_INIT(text), offset \
+	}
 
 static void refused_and_where(void **state)
 {
 	(void)state;
 	static const struct refused cases[] = {
-		R("", 0), R(" ", 1), R("\xef\xbb\xbf{}", 0), R("\xef\xbb\xbf", 0), R("{\"a\":1}x", 7),
-		R("[1 2]", 3), R("[1,]", 3), R("[,1]", 1), R("[1,,2]", 3), R("[1}", 2), R("[", 1), R("[1", 2),
-		R("[1,", 3), R("]", 0), R("[]]", 2), R("{", 1), R("{}}", 2), R("{\"a\"", 4), R("{\"a\":", 5),
-		R("{\"a\":1", 6), R("{\"a\":1,}", 7), R("{,\"a\":1}", 1), R("{\"a\" 1}", 5), R("{\"a\",1}", 4),
-		R("{a:1}", 1), R("{'a':1}", 1), R("{1:1}", 1), R("{\"a\":1]", 6), R("{\"a\"::1}", 5),
-		R("nul", 0), R("nulL", 0), R("True", 0), R("tru", 0), R("truex", 4), R("falsE", 0), R("NaN", 0),
-		R("Infinity", 0), R("-Infinity", 1), R("-NaN", 1), R("undefined", 0),
-		R("01", 0), R("-01", 1), R("-", 1), R("+1", 0), R(".5", 0), R("-.5", 1), R("5.", 2), R("1.e3", 2),
-		R("1e", 2), R("1e+", 3), R("1.5.5", 3), R("0x1", 1), R("1_000", 1), R("--1", 1), R("1e1.5", 3),
-		R("\"", 1), R("\"a", 2), R("\"\\\"", 3), R("\"\\", 2), R("\"\\x\"", 1), R("\"\\u\"", 1),
-		R("\"\\u12\"", 1), R("\"\\u12g4\"", 1), R("\"\\U0041\"", 1), R("\"\\a\"", 1), R("\"\\\n\"", 1),
-		R("\"\n\"", 1), R("\"\t\"", 1), R("\"a\0b\"", 2), R("\"\\ud800\"", 1), R("\"\\udc00\"", 1),
-		R("\"\\ud800\\u0041\"", 1), R("\"\\ud800\\ud800\"", 1), R("\"\\ud800x\"", 1), R("\"\\ud800\\n\"", 1),
-		R("\"\\ud83d\\u", 9), R("\"\\ud83d\\ude0\"", 1), R("\"x\x80\"", 2), R("\"\xc0\x80\"", 1),
-		R("\"\xed\xa0\x80\"", 1), R("\"\xf4\x90\x80\x80\"", 1), R("\"\xe2\x82\"", 1), R("\"\\n\xff\"", 3),
-		R("[\"a\",\n4\n,1,", 11), R("[\"\": 1]", 3), R("{\"a\":/*c*/1}", 5), R("[1]//c", 3), R("#", 0),
-		R("\0", 0), R("1\0", 1), R("[\f1]", 1), R("[\v1]", 1), R("[\xc2\xa0]", 1), R("\xe2\x81\xa0", 0),
-		R("'a'", 0), R("{\"a\":\"b\",\"c\"}", 12), R("[\"x\"", 4), R("*", 0), R("<null>", 0), R("[\\u0020]", 1),
+		R("", 0),
+		R(" ", 1),
+		R("\xef\xbb\xbf{}", 0),
+		R("\xef\xbb\xbf", 0),
+		R("{\"a\":1}x", 7),
+		R("[1 2]", 3),
+		R("[1,]", 3),
+		R("[,1]", 1),
+		R("[1,,2]", 3),
+		R("[1}", 2),
+		R("[", 1),
+		R("[1", 2),
+		R("[1,", 3),
+		R("]", 0),
+		R("[]]", 2),
+		R("{", 1),
+		R("{}}", 2),
+		R("{\"a\"", 4),
+		R("{\"a\":", 5),
+		R("{\"a\":1", 6),
+		R("{\"a\":1,}", 7),
+		R("{,\"a\":1}", 1),
+		R("{\"a\" 1}", 5),
+		R("{\"a\",1}", 4),
+		R("{a:1}", 1),
+		R("{'a':1}", 1),
+		R("{1:1}", 1),
+		R("{\"a\":1]", 6),
+		R("{\"a\"::1}", 5),
+		R("nul", 0),
+		R("nulL", 0),
+		R("True", 0),
+		R("tru", 0),
+		R("truex", 4),
+		R("falsE", 0),
+		R("NaN", 0),
+		R("Infinity", 0),
+		R("-Infinity", 1),
+		R("-NaN", 1),
+		R("undefined", 0),
+		R("01", 0),
+		R("-01", 1),
+		R("-", 1),
+		R("+1", 0),
+		R(".5", 0),
+		R("-.5", 1),
+		R("5.", 2),
+		R("1.e3", 2),
+		R("1e", 2),
+		R("1e+", 3),
+		R("1.5.5", 3),
+		R("0x1", 1),
+		R("1_000", 1),
+		R("--1", 1),
+		R("1e1.5", 3),
+		R("\"", 1),
+		R("\"a", 2),
+		R("\"\\\"", 3),
+		R("\"\\", 2),
+		R("\"\\x\"", 1),
+		R("\"\\u\"", 1),
+		R("\"\\u12\"", 1),
+		R("\"\\u12g4\"", 1),
+		R("\"\\U0041\"", 1),
+		R("\"\\a\"", 1),
+		R("\"\\\n\"", 1),
+		R("\"\n\"", 1),
+		R("\"\t\"", 1),
+		R("\"a\0b\"", 2),
+		R("\"\\ud800\"", 1),
+		R("\"\\udc00\"", 1),
+		R("\"\\ud800\\u0041\"", 1),
+		R("\"\\ud800\\ud800\"", 1),
+		R("\"\\ud800x\"", 1),
+		R("\"\\ud800\\n\"", 1),
+		R("\"\\ud83d\\u", 9),
+		R("\"\\ud83d\\ude0\"", 1),
+		R("\"x\x80\"", 2),
+		R("\"\xc0\x80\"", 1),
+		R("\"\xed\xa0\x80\"", 1),
+		R("\"\xf4\x90\x80\x80\"", 1),
+		R("\"\xe2\x82\"", 1),
+		R("\"\\n\xff\"", 3),
+		R("[\"a\",\n4\n,1,", 11),
+		R("[\"\": 1]", 3),
+		R("{\"a\":/*c*/1}", 5),
+		R("[1]//c", 3),
+		R("#", 0),
+		R("\0", 0),
+		R("1\0", 1),
+		R("[\f1]", 1),
+		R("[\v1]", 1),
+		R("[\xc2\xa0]", 1),
+		R("\xe2\x81\xa0", 0),
+		R("'a'", 0),
+		R("{\"a\":\"b\",\"c\"}", 12),
+		R("[\"x\"", 4),
+		R("*", 0),
+		R("<null>", 0),
+		R("[\\u0020]", 1),
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		const struct json *root = NULL;
 		struct json_error error = { SIZE_MAX, NULL };
 		enum err e = json_read(arena, cases[i].text, JSON_DEPTH_MAX, &root, &error);
 		if (e != ERR_INPUT || error.offset != cases[i].offset || !error.what || root)
-			fail_msg("case %zu (%.*s): %d at %zu: %s", i, STR_ARG(cases[i].text), e, error.offset,
-			    error.what ? error.what : "-");
-		assert_int_equal(json_read(arena, cases[i].text, JSON_DEPTH_MAX, &root, NULL), ERR_INPUT);
+			fail_msg("case %zu (%.*s): %d at %zu: %s", i, STR_ARG(cases[i].text), e,
+			    error.offset, error.what ? error.what : "-");
+		assert_int_equal(
+		    json_read(arena, cases[i].text, JSON_DEPTH_MAX, &root, NULL), ERR_INPUT);
 		arena_reset(arena);
 	}
 }
@@ -203,7 +314,8 @@ static void refused_and_where(void **state)
 static void every_cut_is_refused(void **state)
 {
 	(void)state;
-	struct str text = STR("{\"a\":[1.5e3,\"x\\u00e9\\ud83d\\ude00\xc3\xa9\",{\"b\":true}],\"c\":null}");
+	struct str text =
+	    STR("{\"a\":[1.5e3,\"x\\u00e9\\ud83d\\ude00\xc3\xa9\",{\"b\":true}],\"c\":null}");
 	(void)must_read(text);
 	for (size_t n = 0; n < text.len; n++) {
 		const struct json *root;
@@ -231,7 +343,9 @@ static void depth_is_bounded(void **state)
 	assert_int_equal(json_read(arena, STR("[[],[],{}]"), 2, &root, &error), OK);
 	static char deep[100000];
 	memset(deep, '[', sizeof(deep));
-	assert_int_equal(json_read(arena, str_make(deep, sizeof(deep)), JSON_DEPTH_MAX, &root, &error), ERR_INPUT);
+	assert_int_equal(
+	    json_read(arena, str_make(deep, sizeof(deep)), JSON_DEPTH_MAX, &root, &error),
+	    ERR_INPUT);
 	assert_int_equal(error.offset, JSON_DEPTH_MAX);
 }
 
@@ -260,7 +374,8 @@ static void memory_limit_is_told_apart(void **state)
 	const struct json *root = NULL;
 	struct json_error error = { 7, NULL };
 	assert_int_equal(arena_open(&mem_system, 1000, &small), OK);
-	assert_int_equal(json_read(small, STR("[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]"), 4, &root, &error),
+	assert_int_equal(
+	    json_read(small, STR("[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]"), 4, &root, &error),
 	    ERR_LIMIT);
 	assert_null(error.what);
 	assert_null(root);

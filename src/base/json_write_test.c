@@ -61,8 +61,9 @@ static void commas_go_where_they_belong(void **state)
 	jw_close(&w, '}');
 	jw_close(&w, '}');
 	assert_int_equal(w.depth, 0);
-	expect(STR("{\"a\":[-1,18446744073709551615,[],{},null],\"s\":\"t\",\"i\":5,\"f\":0.5,\"b\":false,"
-		   "\"n\":null,\"raw\":[1, 2],\"o\":{\"t\":true}}"));
+	expect(STR(
+	    "{\"a\":[-1,18446744073709551615,[],{},null],\"s\":\"t\",\"i\":5,\"f\":0.5,\"b\":false,"
+	    "\"n\":null,\"raw\":[1, 2],\"o\":{\"t\":true}}"));
 }
 
 static void strings_are_escaped(void **state)
@@ -74,11 +75,13 @@ static void strings_are_escaped(void **state)
 		{ STR_INIT(""), STR_INIT("\"\"") },
 		{ STR_INIT("\"\\/\b\f\n\r\t"), STR_INIT("\"\\\"\\\\/\\b\\f\\n\\r\\t\"") },
 		{ STR_INIT("\0\x01\x1f\x7f"), STR_INIT("\"\\u0000\\u0001\\u001f\x7f\"") },
-		{ STR_INIT("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), STR_INIT("\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"") },
-		{ STR_INIT("a\x80z\xed\xa0\x80"), STR_INIT("\"a\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"") },
+		{ STR_INIT("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"),
+		    STR_INIT("\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"") },
+		{ STR_INIT("a\x80z\xed\xa0\x80"),
+		    STR_INIT("\"a\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"") },
 		{ STR_INIT("cut \xe2\x82"), STR_INIT("\"cut \xef\xbf\xbd\xef\xbf\xbd\"") },
 		{ STR_INIT("a longer text with one \" inside of it"),
-		  STR_INIT("\"a longer text with one \\\" inside of it\"") },
+		    STR_INIT("\"a longer text with one \\\" inside of it\"") },
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		struct jw w = jw_make(&b);
@@ -128,7 +131,8 @@ static void the_reader_takes_back_any_bytes(void **state)
 		size_t n = (size_t)(round % 24);
 		for (size_t i = 0; i < n; i++) {
 			random = random * 1664525 + 1013904223;
-			bytes[i] = (char)(random >> (round % 2 ? 24 : 25)); /* every other one ASCII */
+			bytes[i] =
+			    (char)(random >> (round % 2 ? 24 : 25)); /* every other one ASCII */
 		}
 		struct jw w = jw_make(&b);
 		jw_open(&w, '{');
@@ -184,7 +188,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(not_finite_is_null, setup, teardown),
 		cmocka_unit_test_setup_teardown(times, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_reader_takes_back_any_bytes, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_full_buffer_is_told_once_at_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_full_buffer_is_told_once_at_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(depth_up_to_the_limit, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

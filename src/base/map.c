@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The map: an array of entries in the order of insertion, and an open-addressed index of u32 places
- * into it (place + 1; 0 = empty). A removed entry stays as a dead one (value NULL), still pointed at by
- * the index, until the next rebuild; so removing moves nothing and an iteration may go on.
+ * into it (place + 1; 0 = empty). A removed entry stays as a dead one (value NULL), still pointed
+ * at by the index, until the next rebuild; so removing moves nothing and an iteration may go on.
  * Invariants: live <= used <= cap <= half the index. Contract in map.h.
  */
 #include "base/map.h"

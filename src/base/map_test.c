@@ -132,7 +132,8 @@ static void like_the_model_in_answers_and_order(void **state)
 			assert_ptr_equal(value, keys[model.ids[i]]);
 		assert_int_equal(i, model.count);
 		for (int k = 0; k < 500; k++)
-			assert_int_equal(map_find(map, str_c(keys[k])) != NULL, model_has(&model, k));
+			assert_int_equal(
+			    map_find(map, str_c(keys[k])) != NULL, model_has(&model, k));
 	}
 	map_close(&map);
 }

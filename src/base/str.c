@@ -247,7 +247,8 @@ bool str_eq_secret(struct str a, struct str b)
 	unsigned char difference = 0;
 	for (size_t i = 0; i < a.len; i++) {
 		difference = (unsigned char)(difference | (a.ptr[i] ^ b.ptr[i]));
-		__asm__ volatile("" : "+r"(difference)); /* so that no compiler ends the loop early */
+		/* so that no compiler ends the loop early */
+		__asm__ volatile("" : "+r"(difference));
 	}
 	return difference == 0;
 }

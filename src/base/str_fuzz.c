@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as numbers, UTF-8 and parts: no crash, cuts put together give the whole, and numbers agree
- * with the C library and with their own text.
+ * Any bytes as numbers, UTF-8 and parts: no crash, cuts put together give the whole, and numbers
+ * agree with the C library and with their own text.
  */
 #include "base/buf.h"
 #include "base/enc.h"

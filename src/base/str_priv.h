@@ -6,7 +6,8 @@
 #pragma once
 #include "base/str.h"
 
-/* Length 1..4 of the well-formed UTF-8 sequence at ptr (n bytes are there), 0 when there is none. */
+/* Length 1..4 of the well-formed UTF-8 sequence at ptr (n bytes are there), 0 when there is none.
+ */
 size_t utf8_step(const unsigned char *ptr, size_t n);
 
 /* Bit 7 of a byte is set where the byte of x is '"', '\\', below 0x20 or above 0x7f. Exact for the
@@ -15,8 +16,8 @@ static inline uint64_t swar_special(uint64_t x)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
 	uint64_t quote = x ^ (ones * '"'), slash = x ^ (ones * '\\');
-	uint64_t hit = ((x - ones * 0x20) & ~x) | ((quote - ones) & ~quote) |
-	    ((slash - ones) & ~slash) | x;
+	uint64_t hit =
+	    ((x - ones * 0x20) & ~x) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | x;
 	return hit & high;
 }
 

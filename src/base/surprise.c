@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The call sites of surprise() are found through the linker: it lays the objects of the section
- * "quis_surprises" side by side and names its ends. A program without a site has no such section, so
- * the names are weak and then NULL. Contract in surprise.h.
+ * "quis_surprises" side by side and names its ends. A program without a site has no such section,
+ * so the names are weak and then NULL. Contract in surprise.h.
  */
 #include "base/surprise.h"
 #include <assert.h>
@@ -14,7 +14,8 @@ _Static_assert(sizeof(struct surprise_site) == 16, "sites lie side by side witho
 
 static size_t site_count(void)
 {
-	uintptr_t start = (uintptr_t)__start_quis_surprises, stop = (uintptr_t)__stop_quis_surprises;
+	uintptr_t start = (uintptr_t)__start_quis_surprises,
+	          stop = (uintptr_t)__stop_quis_surprises;
 	assert(start <= stop);
 	assert((stop - start) % sizeof(struct surprise_site) == 0);
 	return (stop - start) / sizeof(struct surprise_site);

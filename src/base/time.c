@@ -32,7 +32,7 @@ static int64_t days_from_date(int64_t year, int month, int day)
 int64_t civil_to_s(struct civil c)
 {
 	return days_from_date(c.year, c.month, c.day) * S_PER_DAY + c.hour * 3600 + c.minute * 60 +
-	    c.second;
+	       c.second;
 }
 
 struct civil civil_from_s(int64_t s)
@@ -80,8 +80,9 @@ static int month_days(int year, int month)
 bool civil_valid(struct civil c)
 {
 	return c.year >= 1 && c.year <= 9999 && c.month >= 1 && c.month <= 12 && c.day >= 1 &&
-	    c.day <= month_days(c.year, c.month) && c.hour >= 0 && c.hour <= 23 && c.minute >= 0 &&
-	    c.minute <= 59 && c.second >= 0 && c.second <= 59 && c.ns >= 0 && c.ns < NS_PER_S;
+	       c.day <= month_days(c.year, c.month) && c.hour >= 0 && c.hour <= 23 &&
+	       c.minute >= 0 && c.minute <= 59 && c.second >= 0 && c.second <= 59 && c.ns >= 0 &&
+	       c.ns < NS_PER_S;
 }
 
 /* Takes exactly `count` digits off the front of *s. */
@@ -120,8 +121,11 @@ static bool take_date_minute(struct str *s, struct civil *c)
 		return false;
 	if (!take_digits(s, 2, &hour) || !take_char(s, ':') || !take_digits(s, 2, &minute))
 		return false;
-	*c = (struct civil){ .year = year, .month = (int8_t)month, .day = (int8_t)day,
-		.hour = (int8_t)hour, .minute = (int8_t)minute };
+	*c = (struct civil){ .year = year,
+		.month = (int8_t)month,
+		.day = (int8_t)day,
+		.hour = (int8_t)hour,
+		.minute = (int8_t)minute };
 	return true;
 }
 
@@ -297,7 +301,7 @@ enum err span_parse(struct str s, struct span *ret_span)
 		size_t digits = 0;
 		for (; digits < s.len && s.ptr[digits] >= '0' && s.ptr[digits] <= '9'; digits++) {
 			over = over || ck_mul(value, 10u, &value) ||
-			    ck_add(value, (unsigned)(s.ptr[digits] - '0'), &value);
+			       ck_add(value, (unsigned)(s.ptr[digits] - '0'), &value);
 		}
 		if (digits == 0)
 			return ERR_INPUT;
@@ -308,7 +312,7 @@ enum err span_parse(struct str s, struct span *ret_span)
 		next_unit = unit + 1;
 		s = str_from(s, strlen(units[unit].name));
 		over = over || ck_mul(value, (uint64_t)units[unit].ns, &value) ||
-		    ck_add(total, value, &total);
+		       ck_add(total, value, &total);
 	}
 	if (over || total > INT64_MAX)
 		return ERR_LIMIT;

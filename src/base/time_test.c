@@ -21,13 +21,17 @@ static void calendar_there_and_back(void **state)
 		bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 		for (int month = 1; month <= 12; month++) {
 			int days = lengths[month - 1] + (leap && month == 2);
-			for (int day = 1; day <= days; day++, s += 86400, weekday = (weekday + 1) % 7) {
-				struct civil c = { .year = year, .month = (int8_t)month, .day = (int8_t)day };
+			for (int day = 1; day <= days;
+			     day++, s += 86400, weekday = (weekday + 1) % 7) {
+				struct civil c = {
+					.year = year, .month = (int8_t)month, .day = (int8_t)day
+				};
 				struct civil back = civil_from_s(s + 86399);
 				bool same = civil_to_s(c) == s && back.year == year &&
-				    back.month == month && back.day == day && back.hour == 23 &&
-				    back.minute == 59 && back.second == 59 &&
-				    civil_weekday(s) == weekday && civil_valid(c);
+				            back.month == month && back.day == day &&
+				            back.hour == 23 && back.minute == 59 &&
+				            back.second == 59 && civil_weekday(s) == weekday &&
+				            civil_valid(c);
 				if (!same)
 					fail_msg("%d-%d-%d", year, month, day);
 			}
@@ -98,15 +102,39 @@ static void wall_texts_bad(void **state)
 {
 	(void)state;
 	static const char *bad[] = {
-		"", "2026", "2026-01-05", "2026-01-05T09:00Z", "2026-01-05T09:00:00", "2026-01-05T09:00:00 Z",
-		"2026-02-30T00:00:00Z", "2023-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z",
-		"2026-01-00T00:00:00Z", "2026-01-05T24:00:00Z", "2026-01-05T09:60:00Z", "2026-01-05T09:00:61Z",
-		"2026-01-05T09:00:60Z", "2026-01-05T09:00:00.Z", "2026-01-05T09:00:00.1234567890Z",
-		"2026-01-05T09:00:00+1", "2026-01-05T09:00:00+24:00", "2026-01-05T09:00:00+01:60",
-		"2026-01-05T09:00:00+01:", "2026-01-05T09:00:00+01:0", "2026-01-05T09:00:00Zx",
-		"2026-01-05X09:00:00Z", " 2026-01-05T09:00:00Z", "2026-1-05T09:00:00Z", "+2026-01-05T09:00:00Z",
-		"0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z",
-		"2262-04-11T23:47:16.854775808Z", "2026-01-05T09:00:00.5", "2026-01-05T-9:00:00Z",
+		"",
+		"2026",
+		"2026-01-05",
+		"2026-01-05T09:00Z",
+		"2026-01-05T09:00:00",
+		"2026-01-05T09:00:00 Z",
+		"2026-02-30T00:00:00Z",
+		"2023-02-29T00:00:00Z",
+		"2026-13-01T00:00:00Z",
+		"2026-00-01T00:00:00Z",
+		"2026-01-00T00:00:00Z",
+		"2026-01-05T24:00:00Z",
+		"2026-01-05T09:60:00Z",
+		"2026-01-05T09:00:61Z",
+		"2026-01-05T09:00:60Z",
+		"2026-01-05T09:00:00.Z",
+		"2026-01-05T09:00:00.1234567890Z",
+		"2026-01-05T09:00:00+1",
+		"2026-01-05T09:00:00+24:00",
+		"2026-01-05T09:00:00+01:60",
+		"2026-01-05T09:00:00+01:",
+		"2026-01-05T09:00:00+01:0",
+		"2026-01-05T09:00:00Zx",
+		"2026-01-05X09:00:00Z",
+		" 2026-01-05T09:00:00Z",
+		"2026-1-05T09:00:00Z",
+		"+2026-01-05T09:00:00Z",
+		"0000-01-01T00:00:00Z",
+		"0001-01-01T00:00:00Z",
+		"9999-12-31T23:59:59Z",
+		"2262-04-11T23:47:16.854775808Z",
+		"2026-01-05T09:00:00.5",
+		"2026-01-05T-9:00:00Z",
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
 		struct wall t = { 42 };
@@ -143,8 +171,9 @@ static void civil_texts(void **state)
 	assert_int_equal(civil_to_s(c), 1767603600);
 	assert_int_equal(civil_parse(STR("2026-01-05 09:00:07"), &c), OK);
 	assert_int_equal(c.second, 7);
-	const char *bad[] = { "", "2026-01-05", "2026-01-05T09", "2026-01-05T09:00Z", "2026-01-05T09:00:60",
-		"2026-02-29T00:00", "2026-01-05T09:00:", "2026-01-05T09:00:00.5", "0000-01-01T00:00" };
+	const char *bad[] = { "", "2026-01-05", "2026-01-05T09", "2026-01-05T09:00Z",
+		"2026-01-05T09:00:60", "2026-02-29T00:00",
+		"2026-01-05T09:00:", "2026-01-05T09:00:00.5", "0000-01-01T00:00" };
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
 		assert_int_equal(civil_parse(str_c(bad[i]), &c), ERR_INPUT);
 	struct buf b = buf_make(&mem_system, 100);
@@ -160,9 +189,18 @@ static void spans_read(void **state)
 		const char *text;
 		int64_t ms;
 	} good[] = {
-		{ "0", 0 }, { "0s", 0 }, { "500ms", 500 }, { "10s", 10000 }, { "5m", 300000 },
-		{ "1h30m", 5400000 }, { "7d", 604800000 }, { "1w", 604800000 }, { "1y", INT64_C(31536000000) },
-		{ "1y2w3d4h5m6s7ms", INT64_C(33019506007) }, { "90m", 5400000 }, { "00000000000000000000001s", 1000 },
+		{ "0", 0 },
+		{ "0s", 0 },
+		{ "500ms", 500 },
+		{ "10s", 10000 },
+		{ "5m", 300000 },
+		{ "1h30m", 5400000 },
+		{ "7d", 604800000 },
+		{ "1w", 604800000 },
+		{ "1y", INT64_C(31536000000) },
+		{ "1y2w3d4h5m6s7ms", INT64_C(33019506007) },
+		{ "90m", 5400000 },
+		{ "00000000000000000000001s", 1000 },
 		{ "292y", INT64_C(292) * 31536000000 },
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
@@ -170,8 +208,8 @@ static void spans_read(void **state)
 		if (span_parse(str_c(good[i].text), &d) || d.ns != good[i].ms * NS_PER_MS)
 			fail_msg("%s gave %lld", good[i].text, (long long)d.ns);
 	}
-	static const char *bad[] = { "", "1", "00", "s", "1 s", " 1s", "-1s", "+1s", "1.5h", "1m1h", "1h1h", "1S",
-		"1us", "1ns", "1hr", "1mm", "1sm", "1h30", "h1", "1min", "1h 30m" };
+	static const char *bad[] = { "", "1", "00", "s", "1 s", " 1s", "-1s", "+1s", "1.5h", "1m1h",
+		"1h1h", "1S", "1us", "1ns", "1hr", "1mm", "1sm", "1h30", "h1", "1min", "1h 30m" };
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
 		struct span d = { -1 };
 		if (span_parse(str_c(bad[i]), &d) != ERR_INPUT || d.ns != -1)
@@ -225,7 +263,8 @@ static void arithmetic_saturates(void **state)
 	(void)state;
 	assert_true(wall_add((struct wall){ INT64_MAX - 1 }, SPAN_S(1)).ns == INT64_MAX);
 	assert_true(wall_add((struct wall){ INT64_MIN + 1 }, SPAN_S(-1)).ns == INT64_MIN);
-	assert_true(wall_sub((struct wall){ INT64_MAX }, (struct wall){ INT64_MIN }).ns == INT64_MAX);
+	assert_true(
+	    wall_sub((struct wall){ INT64_MAX }, (struct wall){ INT64_MIN }).ns == INT64_MAX);
 	assert_true(wall_sub((struct wall){ 5 }, (struct wall){ 7 }).ns == -2);
 	assert_true(mono_add((struct mono){ 1 }, SPAN_MS(2)).ns == 2000001);
 	assert_true(wall_from_ms(INT64_MAX).ns == INT64_MAX);
