@@ -305,7 +305,9 @@ static void start(struct child *child, const struct control *control, const stru
 		child_exit(child, 70);
 		return;
 	}
-	prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0); /* changing the account cleared it */
+	/* Changing the account cleared it. Roles are safe to kill at any instant; two generations of them on
+	 * one data directory are not. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	enum err e = enter_sandbox(child);
 	if (e == OK)
 		e = start_watchdog(child);
@@ -438,9 +440,11 @@ static void set_signals(void)
 	struct sigaction on_crash = { .sa_handler = crash, .sa_flags = (int)SA_RESETHAND };
 	for (size_t i = 0; i < ARRAY_COUNT(crashes); i++)
 		sigaction(crashes[i], &on_crash, NULL);
-	/* The terminal's ^C reaches the whole group: the parent alone decides, and tells by STOP. */
+	/* The terminal's ^C and a service manager's SIGTERM reach the whole group: the parent alone decides, and
+	 * tells by STOP. */
 	struct sigaction ignored = { .sa_handler = SIG_IGN };
 	sigaction(SIGINT, &ignored, NULL);
+	sigaction(SIGTERM, &ignored, NULL);
 	sigaction(SIGHUP, &ignored, NULL);
 	sigaction(SIGPIPE, &ignored, NULL);
 }
