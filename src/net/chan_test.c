@@ -3,7 +3,9 @@
  * Channels: order, credit, what a broken peer gets.
  */
 #include "net/chan.h"
+#include "os/faulty.h"
 #include "os/linux/fdpass.h"
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -56,13 +58,18 @@ struct world {
 	int ends[2];
 };
 
-static void world_open(struct world *w)
+static void world_open_on(struct world *w, const struct os *os)
 {
 	*w = (struct world){ 0 };
-	assert_int_equal(loop_open(&mem_system, &os_linux, &w->loop), OK);
+	assert_int_equal(loop_open(&mem_system, os, &w->loop), OK);
 	assert_int_equal(fdpass_pair(true, w->ends), OK);
 	assert_int_equal(chan_open(&mem_system, w->loop, w->ends[0], &handler, &w->a, &w->a.chan), OK);
 	assert_int_equal(chan_open(&mem_system, w->loop, w->ends[1], &handler, &w->b, &w->b.chan), OK);
+}
+
+static void world_open(struct world *w)
+{
+	world_open_on(w, &os_linux);
 }
 
 static void turns(struct world *w, int n)
@@ -168,6 +175,66 @@ static void large_messages_pass_whole(void **state)
 	world_close(&w);
 }
 
+/* Whatever call fails, and for good: what arrived arrived in order, and each side whose channel is dead was told. */
+static void every_send_and_recv_may_fail(void **state)
+{
+	(void)state;
+	size_t n = 1;
+	for (;; n++) {
+		struct os_faulty f;
+		struct world w;
+		os_faulty_init(&f, &os_linux, OS_SEND | OS_RECV, n, ECONNRESET);
+		f.fail_count = 1;
+		world_open_on(&w, &f.iface);
+		enum err e = OK;
+		for (uint64_t id = 1; id <= 20 && e == OK && w.a.chan; id++) {
+			e = chan_send(w.a.chan, MSG_SUBMIT, id, STR("an event"));
+			turns(&w, 1);
+		}
+		turns(&w, 4);
+		bool met = f.calls >= n;
+		assert_true(w.b.received == 20 || w.a.gone + w.b.gone > 0);
+		assert_true(!met || w.a.gone + w.b.gone > 0 || w.b.received == 20);
+		world_close(&w);
+		if (!met)
+			break;
+	}
+	assert_true(n > 20);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+	(void)state;
+	for (size_t n = 1;; n++) {
+		struct mem_faulty f = mem_faulty_make(n);
+		struct side a = { 0 }, b = { 0 };
+		struct loop *loop = NULL;
+		int ends[2];
+		assert_int_equal(loop_open(&mem_system, &os_linux, &loop), OK);
+		assert_int_equal(fdpass_pair(true, ends), OK);
+		assert_int_equal(chan_open(&mem_system, loop, ends[1], &handler, &b, &b.chan), OK);
+		enum err e = chan_open(&f.iface, loop, ends[0], &handler, &a, &a.chan);
+		if (e == OK) {
+			e = chan_send(a.chan, MSG_SUBMIT, 1, STR("x"));
+			for (int i = 0; i < 5; i++)
+				assert_int_equal(loop_turn(loop, SPAN_MS(1)), OK);
+			/* A message that was refused was told to be; one that was taken arrives. */
+			assert_int_equal(b.received, e == OK && !a.gone ? 1 : b.received);
+			chan_close(&a.chan);
+		} else {
+			assert_int_equal(e, ERR_NOMEM);
+			close(ends[0]);
+		}
+		assert_int_equal(f.live, 0);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(loop_turn(loop, SPAN_MS(1)), OK);
+		chan_close(&b.chan);
+		loop_close(&loop);
+		if (f.calls < n)
+			break;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +243,8 @@ int main(void)
 		cmocka_unit_test(a_broken_peer_is_told_once),
 		cmocka_unit_test(closing_within_a_handler_is_safe),
 		cmocka_unit_test(large_messages_pass_whole),
+		cmocka_unit_test(every_send_and_recv_may_fail),
+		cmocka_unit_test(every_allocation_may_fail),
 	};
 	return cmocka_run_group_tests_name("chan", tests, NULL, NULL);
 }
