@@ -47,6 +47,7 @@ struct child {
 	struct loop_timer beat;
 	void *self;
 	bool open, stopping;
+	bool watched; /* atomic: the loop turns from here on */
 	int exit_code;
 	struct peer_end peers[ROLE_COUNT];
 	struct waiting waiting[WAITING_MAX];
@@ -265,13 +266,17 @@ static void *watchdog(void *arg)
 {
 	struct child *child = arg;
 	uint64_t seen = 0;
-	int64_t since = os_linux.mono(&os_linux).ns;
+	int64_t since = os_linux.mono(&os_linux).ns, looked = since;
 	for (;;) {
 		struct timespec pause = { .tv_sec = 1 };
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+		if (!__atomic_load_n(&child->watched, __ATOMIC_ACQUIRE)) {
+			since = looked = os_linux.mono(&os_linux).ns;
+			continue; /* still in open(), which may read long: the parent limits that */
+		}
 		uint64_t turns = loop_turns(child->loop);
 		int64_t now = os_linux.mono(&os_linux).ns;
-		if (turns != seen) {
+		if (turns != seen || now - looked > 3 * NS_PER_S) { /* or this thread stood still as well */
 			seen = turns;
 			since = now;
 		} else if (now - since > STUCK_TURNS_S * NS_PER_S) {
@@ -279,6 +284,7 @@ static void *watchdog(void *arg)
 			    STR_ARG(role_name[child->body->role]), STUCK_TURNS_S);
 			abort();
 		}
+		looked = now;
 	}
 	return NULL;
 }
@@ -319,6 +325,7 @@ static void start(struct child *child, const struct control *control, const stru
 		return;
 	}
 	child->open = true;
+	__atomic_store_n(&child->watched, true, __ATOMIC_RELEASE);
 	struct control ready = { .type = CONTROL_READY };
 	send_control(&ready);
 	take_waiting(child);

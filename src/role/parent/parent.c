@@ -60,6 +60,7 @@ struct parent {
 	char data_dir[4096], user[64];
 	uint32_t generation;
 	struct loop_timer tick;
+	struct mono ticked;
 	bool stopping, ready_told;
 	struct loop_timer stop_limit;
 	char last_run[64];
@@ -186,8 +187,9 @@ static void limit_fire(struct loop_timer *timer)
 	if (kid->pid == 0)
 		return;
 	struct span silent = mono_sub(loop_now(kid->parent->loop), kid->beat);
-	if (silent.ns < BEAT_LIMIT.ns) {
-		loop_timer_set(kid->parent->loop, timer, mono_add(kid->beat, BEAT_LIMIT));
+	struct span limit = kid->state == ROLE_STATE_STARTING ? START_LIMIT : BEAT_LIMIT;
+	if (silent.ns < limit.ns) {
+		loop_timer_set(kid->parent->loop, timer, mono_add(kid->beat, limit));
 		return;
 	}
 	say("error", "role=%.*s event=stuck silent_s=%lld action=kill", STR_ARG(role_name[kid->role]),
@@ -264,6 +266,7 @@ static void on_kid_control(struct kid *kid, struct str bytes)
 	if (c.type == CONTROL_READY) {
 		set_state(kid, ROLE_STATE_RUNNING);
 		kid->ok = true;
+		loop_timer_set(p->loop, &kid->limit, mono_add(kid->beat, BEAT_LIMIT));
 		tell_roles(p);
 		all_ready(p);
 	} else if (c.type == CONTROL_BEAT) {
@@ -343,7 +346,7 @@ static void kid_start(struct kid *kid)
 	}
 	set_state(kid, ROLE_STATE_STARTING);
 	kid->verdict[0] = '\0';
-	loop_timer_after(p->loop, &kid->limit, BEAT_LIMIT);
+	loop_timer_after(p->loop, &kid->limit, START_LIMIT);
 	give_config(p, kid);
 	for (size_t i = 0; i < role_link_count; i++)
 		if (role_links[i].a == kid->role || role_links[i].b == kid->role)
@@ -603,6 +606,13 @@ static void on_signal(void *context, int signal)
 static void tick_fire(struct loop_timer *timer)
 {
 	struct parent *p = container_of(timer, struct parent, tick);
+	/* When it was the parent that stood still (the whole machine was stopped), it has seen no beat for that
+	 * reason alone: losing sight is not a proof of anything. The tick is due before any limit. */
+	struct mono now = loop_now(p->loop);
+	if (mono_sub(now, p->ticked).ns > OWN_GAP.ns)
+		for (size_t i = 0; i < ROLE_COUNT; i++)
+			p->kids[i].beat = now;
+	p->ticked = now;
 	if (!p->stopping)
 		tell_roles(p);
 	loop_timer_after(p->loop, timer, SPAN_S(1));
@@ -655,6 +665,7 @@ int parent_run(const struct parent_args *args)
 	write_last_run(p, "running"); /* what a crash of ours leaves behind */
 	for (size_t i = 0; i < role_started_count; i++)
 		kid_start(&p->kids[role_started[i]]);
+	p->ticked = loop_now(p->loop);
 	loop_timer_after(p->loop, &p->tick, SPAN_S(1));
 	e = loop_run(p->loop);
 	write_last_run(p, e == OK ? "clean" : "parent's loop failed");

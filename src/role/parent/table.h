@@ -22,7 +22,11 @@ extern const size_t role_started_count;
 struct span restart_wait(uint32_t in_a_row);
 #define RESTART_ROW_ENDS SPAN_S(60)
 /* A running role without a beat for so long is killed. */
-#define BEAT_LIMIT SPAN_S(15)
+#define BEAT_LIMIT SPAN_S(10)
+/* One that is starting (reading its store) has so long until it is ready. */
+#define START_LIMIT SPAN_S(120)
+/* The parent's own clock stood still when its tick of a second comes so late. */
+#define OWN_GAP SPAN_S(3)
 /* One that was told to stop and has not. */
 #define STOP_LIMIT SPAN_S(10)
 
