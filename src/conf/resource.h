@@ -25,12 +25,17 @@ struct conf_faults {
 	size_t more;
 };
 struct conf_faults conf_faults_make(struct arena *arena);
+/* "file:line:column: path: message; hint", without a newline; what is not known is left out. */
+void conf_fault_write(struct buf *b, const struct conf_fault *fault);
+
+struct conf_node; /* values with their places, private to this room */
 
 struct conf_document {
 	struct str kind, name;
 	struct str body;         /* canonical JSON object with kind and name in it, keys in schema order */
 	struct str file;
 	unsigned line;
+	const struct conf_node *tree; /* where each value stands, from conf_read_*; NULL: read from body */
 };
 
 /* Reads YAML text (several documents) into documents checked against the schema of their kind, without
@@ -43,6 +48,11 @@ must_check enum err conf_read_json(struct arena *a, const struct json *value, st
     struct conf_faults *faults);
 /* Writes documents back as YAML, one after the other with `---`. */
 void conf_write_yaml(struct buf *b, const struct conf_document *list, size_t count);
+
+/* Where the value at a fault's path stands ("Schedule web-primary: layers[0].users[1]"), in documents
+ * that came from YAML; the nearest value above it when it is not there. False: no such document. */
+bool conf_document_place(const struct conf_document *list, size_t count, struct str path,
+    struct str *ret_file, unsigned *ret_line, unsigned *ret_column);
 
 struct conf_installation {
 	const struct provider *providers; size_t provider_count;
@@ -58,7 +68,8 @@ must_check enum err conf_compile(struct arena *a, const struct conf_document *li
     const struct conf_installation *installation, uint64_t version, conf_zone_find *find_zone, void *context,
     const struct directory **ret_directory, struct conf_faults *faults);
 
-/* Every kind, field, type, default and meaning, for the generated reference and completion. */
+/* Every kind, field, type, default and meaning, for the generated reference and completion. The empty
+ * kind is the installation file. 0 when the arena is full. */
 struct conf_field_doc {
 	struct str kind, path, type, default_, meaning;
 	bool required;
