@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "incident/clock.h"
+
+#include <assert.h>
+
+#define STEP_MIN SPAN_S(2) /* less is the wall clock being trimmed */
+
+struct wall core_clock(struct wall last_at, struct span elapsed, struct wall now, struct span *ret_stepped)
+{
+	assert(elapsed.ns >= 0);
+	struct wall slow = wall_add(last_at, (struct span){ elapsed.ns - elapsed.ns / 10 });
+	struct span ahead = wall_sub(now, wall_add(last_at, elapsed));
+	*ret_stepped = (struct span){ 0 };
+	if (ahead.ns >= STEP_MIN.ns && elapsed.ns > 0)
+		*ret_stepped = ahead;
+	return now.ns > slow.ns ? now : slow;
+}
