@@ -79,6 +79,15 @@ void conf_fault_add(struct conf_faults *faults, struct conf_site site, struct st
 	faults->list[faults->count++] = fault;
 }
 
+void conf_faults_add(struct conf_faults *faults, const struct conf_fault *fault)
+{
+	assert(faults && faults->arena);
+	if (make_room(faults))
+		faults->list[faults->count++] = *fault;
+	else
+		faults->more++;
+}
+
 void conf_fault_write(struct buf *b, const struct conf_fault *fault)
 {
 	if (!str_empty(fault->file)) {

@@ -93,6 +93,14 @@ static bool email_ok(struct str s)
 	    all_in(local, email_char) && host_ok(domain);
 }
 
+static bool mailbox_ok(struct str s)
+{
+	size_t open = str_find(s, '<');
+	if (open == s.len)
+		return email_ok(s);
+	return line_ok(s) && str_ends(s, STR(">")) && email_ok(str_make(s.ptr + open + 1, s.len - open - 2));
+}
+
 static bool zone_char(char c)
 {
 	return is_alnum(c) || c == '_' || c == '-' || c == '+';
@@ -250,6 +258,7 @@ static const struct form forms[FORM_COUNT] = {
 	[FORM_LINE] = { line_ok, STR_INIT("one line of text"), STR_INIT("at most 1024 bytes without control characters") },
 	[FORM_NAME] = { name_ok, STR_INIT("a name"), STR_INIT("1 to 128 characters in one line, no blanks at its ends") },
 	[FORM_EMAIL] = { email_ok, STR_INIT("a mail address"), STR_INIT("an address is such as ana@example.com") },
+	[FORM_MAILBOX] = { mailbox_ok, STR_INIT("a sender"), STR_INIT("quis@example.com, or \"Quis <quis@example.com>\"") },
 	[FORM_ZONE] = { zone_ok, STR_INIT("a time zone"), STR_INIT("a name such as Europe/Lisbon or UTC") },
 	[FORM_KEY] = { key_ok, STR_INIT("an integration key"), STR_INIT("") },
 	[FORM_HTTP_URL] = { http_url_ok, STR_INIT("a web address"), STR_INIT("it begins with http:// or https:// and a host") },

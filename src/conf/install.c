@@ -15,7 +15,7 @@
 const struct str provider_driver_name[DRIVER_COUNT] = { S("smtp"), S("webhook"), S("ntfy"), S("console") };
 static const struct str token_roles[] = { S("admin"), S("responder"), S("observer"), S("ingest") };
 static const struct str contact_types[] = { S("email"), S("webhook"), S("ntfy"), S("console") };
-static const struct str tls_words[] = { S("require"), S("try"), S("off") };
+static const struct str tls_words[] = { S("required"), S("if_offered"), S("off") };
 static const struct str none = S("");
 
 enum contact_type provider_driver_contact(enum provider_driver driver)
@@ -78,22 +78,24 @@ static const struct conf_field provider_fields[] = {
 	    .choice_count = DRIVER_COUNT, .flags = FIELD_REQUIRED,
 	    .meaning = S("smtp carries to contacts of type email, the others to those of their own name") },
 	{ .name = S("url"), .type = FIELD_TEXT, .form = FORM_URL,
-	    .meaning = S("smtp: smtp://HOST:PORT or smtps://HOST:PORT, required; webhook, ntfy: none, the contact has it") },
-	{ .name = S("from"), .type = FIELD_TEXT, .form = FORM_EMAIL, .meaning = S("smtp: the sender's address, required") },
+	    .meaning = S("smtp: smtp://HOST:PORT or smtps://HOST:PORT, required; ntfy: the server of bare topics; webhook: where to send when the contact has no address") },
+	{ .name = S("from"), .type = FIELD_TEXT, .form = FORM_MAILBOX,
+	    .meaning = S("smtp: the sender, such as quis@example.com or \"Quis <quis@example.com>\"; required") },
 	{ .name = S("username"), .type = FIELD_TEXT, .form = FORM_LINE, .meaning = S("smtp, ntfy: to sign in with") },
-	{ .name = S("password_file"), .type = FIELD_TEXT, .form = FORM_PATH, .flags = FIELD_SECRET_PATH,
-	    .meaning = S("a file that holds the password of username") },
-	{ .name = S("secret_file"), .type = FIELD_TEXT, .form = FORM_PATH, .flags = FIELD_SECRET_PATH,
+	{ .name = S("password_file"), .type = FIELD_TEXT, .form = FORM_PATH,
+	    .meaning = S("smtp, ntfy: a file that holds the password of username") },
+	{ .name = S("secret_file"), .type = FIELD_TEXT, .form = FORM_PATH,
 	    .meaning = S("webhook: a file that holds the key with which bodies are signed") },
-	{ .name = S("token_file"), .type = FIELD_TEXT, .form = FORM_PATH, .flags = FIELD_SECRET_PATH,
-	    .meaning = S("webhook, ntfy: a file that holds a bearer token") },
+	{ .name = S("token_file"), .type = FIELD_TEXT, .form = FORM_PATH,
+	    .meaning = S("webhook, ntfy: a file that holds a bearer token; it goes to the server in url alone") },
 	{ .name = S("tls"), .type = FIELD_CHOICE, .choices = tls_words, .choice_count = ARRAY_COUNT(tls_words),
-	    .default_ = S("try"),
-	    .meaning = S("smtp: STARTTLS is required, tried, or left out; a password is only sent over TLS unless it is off") },
+	    .meaning = S("smtp: whether STARTTLS is required, used if offered, or left out; when not given it is required with a password and used if offered without") },
 	{ .name = S("ca_file"), .type = FIELD_TEXT, .form = FORM_PATH,
 	    .meaning = S("a PEM file with authorities to trust instead of the system's") },
-	{ .name = S("timeout"), .type = FIELD_SPAN, .min = 1, .max = 300, .default_ = S("15s"),
+	{ .name = S("timeout"), .type = FIELD_SPAN, .min = 1, .max = 300, .default_ = S("30s"),
 	    .meaning = S("how long one attempt may take") },
+	{ .name = S("concurrency"), .type = FIELD_INT, .min = 1, .max = 64, .default_ = S("8"),
+	    .meaning = S("attempts at once") },
 };
 const struct conf_table conf_provider_table = { TABLE("a provider", provider_fields) };
 
@@ -161,6 +163,25 @@ static bool refuse_same_name(struct conf_check *c, const struct conf_node *first
 	return true;
 }
 
+static bool check_url(struct conf_check *c, const struct conf_node *url, unsigned driver,
+    const struct conf_where *where)
+{
+	bool mail = str_starts(url->text, STR("smtp://")) || str_starts(url->text, STR("smtps://"));
+	bool web = str_starts(url->text, STR("http://")) || str_starts(url->text, STR("https://"));
+	if (driver == DRIVER_SMTP && !mail)
+		return refuse(c, url, where, STR("smtp://HOST:PORT, or smtps://HOST:PORT"),
+		    "this is not the address of a mail server");
+	if (driver != DRIVER_SMTP && !web)
+		return refuse(c, url, where, STR("it begins with http:// or https://"),
+		    "this is not a web address");
+	struct str host = str_from(url->text, str_find_str(url->text, STR("://")) + 3);
+	host = str_first(host, str_find(host, '/'));
+	if (str_find(host, '@') < host.len)
+		return refuse(c, url, where, STR("use username and password_file"),
+		    "no name or password may stand in the address");
+	return true;
+}
+
 /* What a driver needs, and what it cannot use. */
 static bool check_provider(struct conf_check *c, const struct conf_node *n, const struct conf_where *where)
 {
@@ -168,7 +189,7 @@ static bool check_provider(struct conf_check *c, const struct conf_node *n, cons
 		struct str field;
 		unsigned needed, allowed; /* bits by driver */
 	} uses[] = {
-		{ S("url"), 1u << DRIVER_SMTP, 1u << DRIVER_SMTP },
+		{ S("url"), 1u << DRIVER_SMTP, 1u << DRIVER_SMTP | 1u << DRIVER_WEBHOOK | 1u << DRIVER_NTFY },
 		{ S("from"), 1u << DRIVER_SMTP, 1u << DRIVER_SMTP },
 		{ S("username"), 0, 1u << DRIVER_SMTP | 1u << DRIVER_NTFY },
 		{ S("password_file"), 0, 1u << DRIVER_SMTP | 1u << DRIVER_NTFY },
@@ -197,14 +218,10 @@ static bool check_provider(struct conf_check *c, const struct conf_node *n, cons
 	if (ok && user != password)
 		ok = refuse(c, n, where, none, "username and password_file belong together");
 	const struct conf_node *url = conf_node_find(n, STR("url"));
-	if (!ok || !url)
-		return ok;
-	if (!str_starts(url->text, STR("smtp://")) && !str_starts(url->text, STR("smtps://")))
-		return refuse(c, url, where, STR("smtp://HOST:PORT, or smtps://HOST:PORT"), "this is not the address of a mail server");
-	if (str_find(url->text, '@') < url->text.len)
-		return refuse(c, url, where, STR("use username and password_file"),
-		    "no name or password may stand in the address");
-	return true;
+	if (ok && !url && (password || conf_node_find(n, STR("token_file"))))
+		return refuse(c, n, where, STR("the password or token is sent to that server alone"),
+		    "\"url\" is missing");
+	return ok && url ? check_url(c, url, driver, where) : ok;
 }
 
 static bool check_lists(struct conf_check *c, const struct conf_node *root, const struct conf_where *where)
@@ -273,6 +290,7 @@ static enum err take_providers(struct conf_check *c, const struct conf_node *roo
 		p->username = conf_get_text(t, n, STR("username"));
 		p->tls = conf_get_text(t, n, STR("tls"));
 		p->timeout = conf_get_span(t, n, STR("timeout"));
+		p->concurrency = (uint32_t)conf_get_int(t, n, STR("concurrency"));
 		p->password_file = path_of(n, STR("password_file"));
 		p->secret_file = path_of(n, STR("secret_file"));
 		p->token_file = path_of(n, STR("token_file"));
@@ -282,7 +300,8 @@ static enum err take_providers(struct conf_check *c, const struct conf_node *roo
 	/* The console is always there: without it a fresh installation could page nobody. */
 	if (!has_console)
 		providers[i++] = (struct conf_provider){ .name = STR("console"), .driver = DRIVER_CONSOLE,
-			.tls = STR("off"), .timeout = SPAN_S(15) };
+			.url = none, .from = none, .username = none, .tls = none, .timeout = SPAN_S(30),
+			.concurrency = 8 };
 	in->providers = providers;
 	in->provider_count = i;
 	return OK;

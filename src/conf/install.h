@@ -25,8 +25,9 @@ struct conf_provider {
 	struct str name;
 	enum provider_driver driver;
 	struct str url, from, username;
-	struct str tls;           /* smtp: require | try | off */
+	struct str tls;           /* smtp: required | if_offered | off, or empty */
 	struct span timeout;
+	uint32_t concurrency;
 	struct conf_path password_file, secret_file, token_file, ca_file; /* path empty = none */
 };
 

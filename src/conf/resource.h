@@ -25,6 +25,8 @@ struct conf_faults {
 	size_t more;
 };
 struct conf_faults conf_faults_make(struct arena *arena);
+/* Keeps one more (its texts must live in the arena or for ever), or counts it when there are too many. */
+void conf_faults_add(struct conf_faults *faults, const struct conf_fault *fault);
 /* "file:line:column: path: message; hint", without a newline; what is not known is left out. */
 void conf_fault_write(struct buf *b, const struct conf_fault *fault);
 

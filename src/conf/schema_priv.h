@@ -25,6 +25,7 @@ enum text_form {
 	FORM_LINE,      /* one line */
 	FORM_NAME,      /* one line without blanks at its ends, at most 128 characters */
 	FORM_EMAIL,
+	FORM_MAILBOX,   /* an address, or Name <address> */
 	FORM_ZONE,      /* Area/City */
 	FORM_KEY,       /* 32 characters 0-9 a-z A-Z */
 	FORM_HTTP_URL,
@@ -41,7 +42,7 @@ enum text_form {
 	FORM_COUNT
 };
 
-enum { FIELD_REQUIRED = 1, FIELD_NULLS = 2 /* a list may hold `null` */, FIELD_SECRET_PATH = 4 };
+enum { FIELD_REQUIRED = 1, FIELD_NULLS = 2 /* a list may hold `null` */ };
 
 struct conf_table;
 struct conf_field {
