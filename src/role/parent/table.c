@@ -35,8 +35,8 @@ struct span restart_wait(uint32_t in_a_row)
 	if (in_a_row <= 1)
 		return SPAN_MS(0);
 	uint32_t doublings = in_a_row - 2;
-	int64_t ms = doublings >= 7 ? 10000 : 100 << doublings;
-	return SPAN_MS(ms > 10000 ? 10000 : ms);
+	int64_t ms = doublings >= 6 ? 5000 : 100 << doublings;
+	return SPAN_MS(ms > 5000 ? 5000 : ms);
 }
 
 void role_end_text(struct buf *b, int status, bool stuck)

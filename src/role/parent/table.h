@@ -18,9 +18,9 @@ extern const enum role role_started[];
 extern const size_t role_started_count;
 
 /* How long to wait before the n-th restart in a row (n = 1, 2, ...): at once, then doubling from 100 ms to
- * 10 s. A run of at least a minute begins a new row. */
+ * 5 s. A run of at least ten seconds begins a new row. */
 struct span restart_wait(uint32_t in_a_row);
-#define RESTART_ROW_ENDS SPAN_S(60)
+#define RESTART_ROW_ENDS SPAN_S(10)
 /* A running role without a beat for so long is killed. */
 #define BEAT_LIMIT SPAN_S(10)
 /* One that is starting (reading its store) has so long until it is ready. */

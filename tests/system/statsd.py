@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""StatsD counters are stored exactly: below the loss limit the stored sum is the sent sum; above it, sent = stored +
+counted kernel drops. QUIS_STATSD_COUNT: how many counters (default 1,000,000; the long form sends 10,000,000)."""
+import os
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
+import quis  # noqa: E402
+
+COUNT = int(os.environ.get('QUIS_STATSD_COUNT', '1000000'))
+PER_DATAGRAM = 25
+NAMES = 100
+
+
+def value(q, query):
+    a = q.api('GET', '/api/v1/query?query=' + query)
+    quis.equal(a.status, 200, query + ': ' + a.text)
+    result = a.json['data']['result']
+    return float(result[0]['value'][1]) if result else None
+
+
+def datagrams():
+    """One datagram for each name: 25 counters of 1."""
+    return [b'\n'.join(b'exact.name%d:1|c' % n for _ in range(PER_DATAGRAM)) for n in range(NAMES)]
+
+
+def send(q, count, rate):
+    """Sends count counters at about `rate` a second (0: as fast as the sender can). Returns how many were sent."""
+    packets, sent = datagrams(), 0
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.connect(('127.0.0.1', q.statsd_port))
+    started = time.monotonic()
+    i = 0
+    while sent < count:
+        s.send(packets[i % NAMES])
+        i += 1
+        sent += PER_DATAGRAM
+        if rate and i % 32 == 0:
+            ahead = sent / rate - (time.monotonic() - started)
+            if ahead > 0:
+                time.sleep(ahead)  # paces the load; nothing is judged by it
+    s.close()
+    return sent
+
+
+def below_the_loss_limit_every_counter_is_stored():
+    with quis.Quisd() as q:
+        sent = send(q, COUNT, 250000)
+        quis.wait_for(f'the stored sum to be {sent}', lambda: value(q, 'sum({__name__=~"exact_name.*"})') == sent, 60)
+        drops = value(q, 'sum(quis_statsd_kernel_drops_total)')
+        quis.check(drops in (0, None), f'{drops} kernel drops below the limit')
+        print(f'# sent {sent}, stored {sent}, dropped {drops}')
+
+
+def above_it_sent_is_stored_plus_counted_drops():
+    with quis.Quisd() as q:
+        # a frozen telemetry cannot empty its socket: the kernel must drop, and count
+        pid = q.pid_of('telemetry')
+        os.kill(pid, 19)
+        try:
+            sent = send(q, min(COUNT, 2000000), 0)
+        finally:
+            os.kill(pid, 18)
+
+        def adds_up():
+            stored = value(q, 'sum({__name__=~"exact_name.*"})') or 0
+            dropped = value(q, 'sum(quis_statsd_kernel_drops_total)') or 0
+            return (stored, dropped) if stored + dropped * PER_DATAGRAM == sent and dropped > 0 else None
+        stored, dropped = quis.wait_for('stored + dropped to be what was sent', adds_up, 60)
+        print(f'# sent {sent}, stored {stored:.0f}, dropped {dropped:.0f} datagrams of {PER_DATAGRAM}')
+
+
+quis.run_tests([below_the_loss_limit_every_counter_is_stored, above_it_sent_is_stored_plus_counted_drops])
