@@ -305,6 +305,19 @@ bool conf_table_check(struct conf_check *c, const struct conf_table *table,
 	return ok;
 }
 
+/* In plain digits where they are few, so that it reads back within the limit of str_f64. */
+static void write_number(struct jw *w, double v)
+{
+	struct buf b = buf_make(&mem_system, 1024);
+	buf_add_f64(&b, v);
+	if (b.len > 32) {
+		buf_clear(&b);
+		buf_printf(&b, "%.17g", v);
+	}
+	jw_raw(w, buf_str(&b));
+	buf_free(&b);
+}
+
 static void write_value(struct jw *w, const struct conf_field *f, const struct conf_node *n)
 {
 	switch (f->type) {
@@ -316,7 +329,7 @@ static void write_value(struct jw *w, const struct conf_field *f, const struct c
 		double v = 0;
 		bool ok = number_of(n, &v);
 		assert(ok && isfinite(v));
-		jw_f64(w, v);
+		write_number(w, v);
 		return;
 	}
 	case FIELD_SPAN: {
