@@ -14,6 +14,7 @@ import email
 import email.policy
 import http.client
 import json
+import logging
 import os
 import re
 import shutil
@@ -30,6 +31,7 @@ import urllib.parse
 import warnings
 
 warnings.filterwarnings('ignore', module='aiosmtpd')
+logging.getLogger('mail').setLevel(logging.CRITICAL)  # aiosmtpd's
 KEY = '0123456789abcdef0123456789abcdef'
 
 
@@ -129,7 +131,7 @@ class Mail:
 
     def _part(self, kind):
         part = self.message.get_body(preferencelist=(kind,))
-        return part.get_content() if part else ''
+        return part.get_content().replace('\r\n', '\n') if part else ''
 
     @property
     def text(self):
@@ -463,7 +465,98 @@ class Quisd:
             s.sendto(text.encode(), ('127.0.0.1', self.statsd_port))
 
 
+# ---- an HTTP sink ----
+
+class Request:
+    def __init__(self, method, path, headers, body):
+        self.method, self.path, self.headers, self.body, self.at = method, path, headers, body, time.time()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Sink:
+    """An HTTP server on a free loopback port that keeps what it is sent. answer(request) gives (status, body) or
+    (status, body, headers); None: the connection is cut without an answer. tls=(cert, key): serves HTTPS."""
+
+    def __init__(self, answer=lambda r: (200, b'ok'), tls=None):
+        import http.server
+        sink = self
+        self.requests = []
+        self.connections = 0
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = 'HTTP/1.1'
+
+            def setup(self):
+                sink.connections += 1
+                super().setup()
+
+            def any(self):
+                length = int(self.headers.get('Content-Length') or 0)
+                r = Request(self.command, self.path, dict((k.lower(), v) for k, v in self.headers.items()),
+                            self.rfile.read(length))
+                sink.requests.append(r)
+                reply = answer(r)
+                if reply is None:
+                    self.close_connection = True
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    return
+                status, body, headers = (*reply, {})[:3]
+                self.send_response(status)
+                for k, v in headers.items():
+                    self.send_header(k, v)
+                self.send_header('Content-Length', str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = do_PUT = any
+
+            def log_message(self, *a):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request, address):
+                pass
+
+        self.server = Server(('127.0.0.1', 0), Handler)
+        self.scheme = 'http'
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.scheme = 'https'
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, kwargs={'poll_interval': 0.05}, daemon=True).start()
+
+    @property
+    def url(self):
+        return f'{self.scheme}://127.0.0.1:{self.port}'
+
+    def wait(self, want=lambda r: True, timeout=20.0, count=1):
+        def probe():
+            found = [r for r in list(self.requests) if want(r)]
+            return found[count - 1] if len(found) >= count else None
+        return wait_for('a request', probe, timeout)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *a):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 # ---- TAP ----
+
+def tests_of(names):
+    """The functions test_* of a module, in the order of its lines."""
+    found = [f for n, f in names.items() if n.startswith('test_') and callable(f)]
+    return sorted(found, key=lambda f: f.__code__.co_firstlineno)
+
 
 def run_tests(tests, description=''):
     """Runs functions in order, prints TAP, exits 1 if any failed."""

@@ -80,8 +80,11 @@ static enum err take_config(struct notifier *n, const struct json *config)
 	return OK;
 }
 
-static void notifier_free(struct notifier *n)
+void notifier_free(struct notifier *n)
 {
+	loop_timer_clear(n->loop, &n->metrics);
+	loop_timer_clear(n->loop, &n->stop_limit);
+	jobs_free_all(n);
 	fetch_close(&n->fetch);
 	setup_release(&n->setup);
 	map_close(&n->jobs);

@@ -132,3 +132,6 @@ void jobs_peer_gone(struct notifier *n, enum role peer);
 void jobs_abort(struct notifier *n);
 void jobs_free_all(struct notifier *n);
 struct peer_end *notifier_peer(struct notifier *n, enum role peer);
+/* Everything, after jobs_abort and the last turn of the loop. The process itself just ends; a test
+ * wants to see that nothing is lost. */
+void notifier_free(struct notifier *n);
