@@ -142,6 +142,8 @@ must_check enum err promql_check(struct arena *a, struct promql_expr *e,
 /* Numbers as Go writes them: %g of fmt, and 'f' with the fewest digits. */
 void promql_put_g(struct buf *b, double v);
 void promql_put_f(struct buf *b, double v);
+/* As values stand in answers: without an exponent but for the very large and very small. */
+void promql_put_value(struct buf *b, double v);
 /* As OpenMetrics wants it: always with a point or an exponent. */
 void promql_put_om(struct buf *b, double v);
 /* {count:20, sum:10, [-2,-1):2, (0.5,1]:1} */

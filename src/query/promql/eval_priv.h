@@ -205,3 +205,20 @@ static inline void kahan_add(double inc, double *sum, double *low)
 double quantile_of(double q, double *values, size_t n);
 /* Orders labels' values so that "9" comes before "10". */
 int natural_cmp(struct str a, struct str b);
+
+/* Rows that come into being while an operation runs, found by their labels. */
+struct outset {
+	struct labels_map map;
+	struct row *rows;
+	uint64_t *stamps; /* by row: the caller's mark of its last use, 0 = none */
+	size_t cap;
+};
+bool outset_make(struct ev *ev, size_t expected, struct outset *ret);
+/* The number of the row with these labels, made when new. */
+bool outset_row(struct ev *ev, const struct frame *f, struct outset *o, struct labels l,
+    bool drop_name, uint32_t *ret);
+/* Puts a value into a slot; fails when one is there already. */
+bool outset_put(struct ev *ev, const struct frame *f, struct outset *o, uint32_t row, size_t i,
+    double v, const struct hist *h);
+/* Without the rows that stayed empty. */
+struct rows outset_rows(struct outset *o, const struct frame *f);

@@ -81,6 +81,19 @@ void promql_put_g(struct buf *b, double v)
 		promql_put_f(b, v);
 }
 
+void promql_put_value(struct buf *b, double v)
+{
+	char digits[32];
+	int point;
+	double abs = fabs(v);
+	if (abs == 0 || !isfinite(v) || (abs >= 1e-6 && abs < 1e21)) {
+		promql_put_f(b, v);
+		return;
+	}
+	size_t n = digits_of(v, digits, sizeof(digits), &point);
+	put_exponent(b, v, digits, n, point);
+}
+
 void promql_put_om(struct buf *b, double v)
 {
 	size_t from = b->len;

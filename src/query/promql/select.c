@@ -167,7 +167,7 @@ static bool smooth_row(struct ev *ev, const struct frame *f, const struct promql
 			if (!row_set_hist(ev, f, r, i, s->h[hi - 1].hist))
 				return false;
 		} else if (h_before) {
-			const struct hist *h;
+			const struct hist *h = NULL;
 			if (!between_hist(ev, &s->h[hi - 1], &s->h[hi], ref, &h))
 				return false;
 			if (!h)
