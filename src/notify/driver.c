@@ -94,7 +94,7 @@ struct str no_answer_text(
 	case FETCH_OURS:
 		text = arena_printf(a, "an error of our own: %.*s", STR_ARG(r->reason));
 		break;
-	case FETCH_ANSWERED: assert(!"there was an answer");
+	case FETCH_ANSWERED: assert(0 && "there was an answer");
 	}
 	return without_secrets(a, p, text);
 }

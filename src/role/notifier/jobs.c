@@ -100,7 +100,7 @@ static enum page_outcome outcome_of(enum receipt_state state)
 	case RECEIPT_CANCELLED: return PAGE_CANCELLED;
 	case RECEIPT_UNKNOWN: return PAGE_UNKNOWN;
 	}
-	assert(!"a receipt has a state");
+	assert(0 && "a receipt has a state");
 	return PAGE_UNKNOWN;
 }
 
