@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 void parser_fail(struct parser *p, uint32_t from, uint32_t to, const char *format, ...)
 {
@@ -114,7 +115,7 @@ static double number_value(struct parser *p, const struct token *t)
 			d = (double)(span.ns / NS_PER_MS) / 1000;
 		return d;
 	}
-	if (s.len > 2 && (s.ptr[1] == 'x' || s.ptr[1] == 'X')) {
+	if (s.len > 2 && s.ptr[0] == '0' && (s.ptr[1] | 32) == 'x') {
 		for (size_t i = 2; i < s.len; i++) {
 			char c = s.ptr[i];
 			unsigned digit = (unsigned)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
@@ -132,20 +133,14 @@ static double number_value(struct parser *p, const struct token *t)
 	}
 	if (str_f64(s, true, &d) == OK)
 		return d;
-	/* "2." and ".5e3" with odd spellings that the strict reader refuses */
-	char z[70];
-	if (s.len < 64) {
-		size_t n = 0;
-		for (size_t i = 0; i < s.len; i++) {
-			if (s.ptr[i] == '.' && (i == 0 || s.ptr[i - 1] < '0'))
-				z[n++] = '0';
-			z[n++] = s.ptr[i];
-			if (s.ptr[i] == '.' && (i + 1 == s.len || (s.ptr[i + 1] | 32) == 'e'))
-				z[n++] = '0';
-		}
-		if (str_f64(str_make(z, n), true, &d) == OK)
-			return d;
-	}
+	/* "2.", ".5", and more digits than the strict reader takes: the lexer has seen to the form, and
+	 * no program of ours leaves the "C" locale */
+	struct str z = arena_str(p->arena, s);
+	char *end = NULL;
+	if (z.ptr && z.len && (z.ptr[0] == '.' || (z.ptr[0] >= '0' && z.ptr[0] <= '9')))
+		d = strtod(z.ptr, &end);
+	if (end && end == z.ptr + z.len)
+		return d;
 	parser_fail(p, t->from, t->to, "error parsing number: \"%.*s\"",
 	    (int)(s.len > 60 ? 60 : s.len), s.ptr);
 	return 0;

@@ -140,14 +140,13 @@ static bool one_matcher(struct parser *p, struct matcher *ret)
 	case TOK_NEQ_REGEX:
 		ret->type = MATCH_NRE;
 		break;
-	case TOK_COMMA:
-	case TOK_RBRACE:
-		if (name.type == TOK_STRING) { /* the metric's name */
-			ret->value = ret->name;
+	default:
+		if (name.type == TOK_STRING &&
+		    (p->tok.type == TOK_COMMA || p->tok.type == TOK_RBRACE)) {
+			ret->value = ret->name; /* the metric's name */
 			ret->name = LABEL_NAME;
 			return true;
-		} /* fall through */
-	default:
+		}
 		return parser_unexpected(p, "label matching", "label matching operator") != NULL;
 	}
 	parser_advance(p);

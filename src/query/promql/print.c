@@ -155,7 +155,7 @@ static void put_duration(struct buf *b, const struct promql_expr *e)
 		if (fabs(ms) < 9e12 && ms == trunc(ms))
 			promql_put_ms(b, (int64_t)ms);
 		else
-			promql_put_f(b, e->number.value);
+			promql_put_value(b, e->number.value);
 		return;
 	}
 	assert(e->kind == EXPR_DURATION);
@@ -257,12 +257,12 @@ static void put_binary(struct buf *b, const struct promql_expr *e)
 	}
 	if (m->fill_left) {
 		buf_add_c(b, "fill_left (");
-		promql_put_f(b, m->fill_left_value);
+		promql_put_value(b, m->fill_left_value);
 		buf_add_c(b, ") ");
 	}
 	if (m->fill_right) {
 		buf_add_c(b, "fill_right (");
-		promql_put_f(b, m->fill_right_value);
+		promql_put_value(b, m->fill_right_value);
 		buf_add_c(b, ") ");
 	}
 	promql_print(e->binary.right, b);
@@ -289,7 +289,11 @@ void promql_print(const struct promql_expr *e, struct buf *b)
 {
 	switch (e->kind) {
 	case EXPR_NUMBER:
-		promql_put_f(b, e->number.value);
+		/* without a sign, which would be read as an operator that binds less than ^ */
+		if (isinf(e->number.value) && e->number.value > 0)
+			buf_add_c(b, "Inf");
+		else
+			promql_put_value(b, e->number.value);
 		break;
 	case EXPR_STRING:
 		labels_quote(b, e->string);
