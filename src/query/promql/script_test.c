@@ -1005,13 +1005,6 @@ static void run_eval(struct run *r, struct str first, const struct str *lines, s
 	q.text = str_trim(first);
 	for (size_t i = 0; i < n; i++)
 		parse_line(r, x, lines[i]);
-	if (x->is_matrix) {
-		for (size_t i = 0; i < x->series_count; i++) {
-			size_t c = x->series[i].points.count;
-			int64_t end = x->from + x->step * (int64_t)(c ? c - 1 : 0);
-			(void)end;
-		}
-	}
 	r->total++;
 	r->why[0] = '\0';
 	bool ok = run_query(r, &q, x);
@@ -1127,6 +1120,12 @@ static void run_shared(const char *name, bool whole)
 	}
 
 OWN_TEST(own_basics, "basics.test")
+OWN_TEST(own_durations, "durations.test")
+OWN_TEST(own_extended, "extended.test")
+OWN_TEST(own_matching, "matching.test")
+OWN_TEST(own_native, "native.test")
+OWN_TEST(own_starts, "starts.test")
+OWN_TEST(own_subqueries, "subqueries.test")
 SHARED_TEST(shared_literals, "literals.test", true)
 SHARED_TEST(shared_collision, "collision.test", true)
 SHARED_TEST(shared_selectors, "selectors.test", true)
@@ -1141,6 +1140,12 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_basics),
+		cmocka_unit_test(own_durations),
+		cmocka_unit_test(own_extended),
+		cmocka_unit_test(own_matching),
+		cmocka_unit_test(own_native),
+		cmocka_unit_test(own_starts),
+		cmocka_unit_test(own_subqueries),
 		cmocka_unit_test(shared_literals),
 		cmocka_unit_test(shared_collision),
 		cmocka_unit_test(shared_selectors),
