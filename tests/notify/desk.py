@@ -102,6 +102,8 @@ class Desk:
         return os.pread(self.err.fileno(), size, 0).decode(errors='replace')
 
     def close(self):
+        if self.popen.returncode is not None:
+            return
         try:
             self.tell(do='stop')
             self.popen.stdin.close()
