@@ -36,6 +36,7 @@ struct child {
 	void *self;
 	struct link_end peers[ROLE_COUNT];
 	struct loop_timer last;
+	bool stopping;
 };
 
 /* ---- what net/child.c is to a role ---- */
@@ -302,6 +303,15 @@ static void far_send(struct child *child, enum role role, enum msg_type type, st
 	buf_free(b);
 }
 
+static void stop(struct child *child)
+{
+	if (!child->self)
+		loop_stop(child->loop);
+	else if (!child->stopping)
+		role_notifier.stop(child->self);
+	child->stopping = true;
+}
+
 static void command(struct child *child, const struct json *j)
 {
 	struct str what = json_get_str(j, STR("do"));
@@ -331,7 +341,7 @@ static void command(struct child *child, const struct json *j)
 		put_u8(&b, (uint8_t)number(j, STR("state"), 0));
 		far_send(child, role, MSG_RECEIPT_CONFIRM, &b);
 	} else if (str_eq(what, STR("stop"))) {
-		role_notifier.stop(child->self);
+		stop(child);
 	} else {
 		abort();
 	}
@@ -343,8 +353,9 @@ static void input_ready(struct loop_io *io, unsigned events)
 	char in[65536];
 	(void)events;
 	ssize_t n = read(STDIN_FILENO, in, sizeof(in));
-	if (n <= 0) {
-		loop_stop(child->loop);
+	if (n <= 0) { /* the same as stop */
+		loop_io_remove(child->loop, io);
+		stop(child);
 		return;
 	}
 	buf_add(&child->lines, str_make(in, (size_t)n));
