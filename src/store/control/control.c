@@ -33,7 +33,7 @@
 
 enum batch_place { BATCH_FREE, BATCH_OWNED, BATCH_GIVEN };
 
-struct control {
+struct control_store {
 	const struct mem *mem;
 	const struct os *os;
 	struct control_options options;
@@ -96,7 +96,7 @@ static void batch_clear(struct control_batch *b)
 	b->err = OK;
 }
 
-static struct timespec until(const struct control *c, struct span wait)
+static struct timespec until(const struct control_store *c, struct span wait)
 {
 	int64_t ns = mono_add(c->os->mono(c->os), wait).ns;
 	return (struct timespec){ .tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S };
@@ -106,7 +106,7 @@ static struct timespec until(const struct control *c, struct span wait)
 
 static int on_wal(void *context, sqlite3 *db, const char *name, int frames)
 {
-	struct control *c = context;
+	struct control_store *c = context;
 	(void)db;
 	(void)name;
 	pthread_mutex_lock(&c->lock);
@@ -116,14 +116,14 @@ static int on_wal(void *context, sqlite3 *db, const char *name, int frames)
 }
 
 /* With the lock. */
-static void batch_done(struct control *c, struct control_batch *b, int code)
+static void batch_done(struct control_store *c, struct control_batch *b, int code)
 {
 	struct control_state *s = &c->state;
 	if (code == SQLITE_OK) {
 		s->committed_seq = b->decided_seq;
 		s->commits++;
 		s->rows += b->count;
-		s->failing = false;
+		s->failing = s->full = false;
 		batch_clear(b);
 		c->place[c->given] = BATCH_FREE;
 		c->given = -1;
@@ -132,6 +132,7 @@ static void batch_done(struct control *c, struct control_batch *b, int code)
 		return;
 	}
 	s->failing = true;
+	s->full = (code & 0xff) == SQLITE_FULL || sqlite3_system_errno(c->db) == ENOSPC;
 	s->failures++;
 	s->error = code;
 	s->lost_lease = s->lost_lease || code == SQLITE_AUTH;
@@ -139,7 +140,7 @@ static void batch_done(struct control *c, struct control_batch *b, int code)
 
 static void *commit_main(void *context)
 {
-	struct control *c = context;
+	struct control_store *c = context;
 	pthread_mutex_lock(&c->lock);
 	while (!c->stop) {
 		if (c->given < 0 || c->gate_wanted || c->state.lost_lease) {
@@ -175,7 +176,7 @@ static void *commit_main(void *context)
 
 /* ---- the checkpoint thread ---- */
 
-static void wal_measure(struct control *c)
+static void wal_measure(struct control_store *c)
 {
 	struct stat st;
 	uint64_t bytes = stat(c->wal_path, &st) == 0 ? (uint64_t)st.st_size : 0;
@@ -185,7 +186,7 @@ static void wal_measure(struct control *c)
 }
 
 /* Copies what it can without waiting for anybody. With the lock, which it lets go meanwhile. */
-static void passive(struct control *c)
+static void passive(struct control_store *c)
 {
 	int log = 0, moved = 0;
 	pthread_mutex_unlock(&c->lock);
@@ -199,7 +200,7 @@ static void passive(struct control *c)
 
 /* Everything into the database, and the log to be written from its start again; when its file has grown
  * large it is cut as well. Commits wait meanwhile. With the lock, which it lets go. */
-static bool empty(struct control *c)
+static bool empty(struct control_store *c)
 {
 	bool truncate = c->state.wal_bytes > TRUNCATE_BYTES;
 	c->gate_wanted = true;
@@ -224,7 +225,7 @@ static bool empty(struct control *c)
 
 static void *checkpoint_main(void *context)
 {
-	struct control *c = context;
+	struct control_store *c = context;
 	struct span back_off = { 0 };
 	struct mono next_empty = { 0 };
 	pthread_mutex_lock(&c->lock);
@@ -265,7 +266,7 @@ static void *checkpoint_main(void *context)
 
 /* ---- opening ---- */
 
-static enum err explain(struct control *c, sqlite3 *db, struct buf *why, enum err e)
+static enum err explain(struct control_store *c, sqlite3 *db, struct buf *why, enum err e)
 {
 	int sys = db ? sqlite3_system_errno(db) : 0;
 	bool denied = sys == EACCES || sys == EROFS || sys == EPERM || e == ERR_DENIED;
@@ -276,7 +277,7 @@ static enum err explain(struct control *c, sqlite3 *db, struct buf *why, enum er
 	return denied ? ERR_DENIED : e;
 }
 
-static enum err connect(struct control *c, sqlite3 **ret)
+static enum err connect(struct control_store *c, sqlite3 **ret)
 {
 	int persist = 1;
 	int code = sqlite3_open_v2(c->path, ret,
@@ -292,7 +293,7 @@ static enum err connect(struct control *c, sqlite3 **ret)
 	return e;
 }
 
-static enum err open_database(struct control *c, struct buf *why)
+static enum err open_database(struct control_store *c, struct buf *why)
 {
 	char pragma[64];
 	int version = 0;
@@ -320,7 +321,7 @@ static enum err open_database(struct control *c, struct buf *why)
 	return OK;
 }
 
-static enum err make_batches(struct control *c)
+static enum err make_batches(struct control_store *c)
 {
 	size_t limit = c->options.batch_bytes ? c->options.batch_bytes : BATCH_BYTES_DEFAULT;
 	for (int i = 0; i < BATCHES; i++) {
@@ -333,13 +334,13 @@ static enum err make_batches(struct control *c)
 }
 
 enum err control_open(const struct mem *mem, const struct os *os, struct str data_dir,
-    const struct control_options *options, struct buf *why, struct control **ret_control)
+    const struct control_options *options, struct buf *why, struct control_store **ret_control)
 {
 	char dir[4096];
-	struct control *c = mem_new(mem, 1, sizeof(*c));
+	struct control_store *c = mem_new(mem, 1, sizeof(*c));
 	if (!c)
 		return ERR_NOMEM;
-	*c = (struct control){ .mem = mem, .os = os, .options = *options, .given = -1 };
+	*c = (struct control_store){ .mem = mem, .os = os, .options = *options, .given = -1 };
 	pthread_condattr_t attr;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -369,7 +370,7 @@ enum err control_open(const struct mem *mem, const struct os *os, struct str dat
 	return OK;
 }
 
-static enum err start_threads(struct control *c)
+static enum err start_threads(struct control_store *c)
 {
 	if (!c->commit_runs)
 		c->commit_runs = pthread_create(&c->commit_thread, NULL, commit_main, c) == 0;
@@ -378,9 +379,9 @@ static enum err start_threads(struct control *c)
 	return c->commit_runs && c->checkpoint_runs ? OK : ERR_NOMEM;
 }
 
-void control_close(struct control **control)
+void control_close(struct control_store **control)
 {
-	struct control *c = *control;
+	struct control_store *c = *control;
 	if (!c)
 		return;
 	if (c->commit_runs)
@@ -411,7 +412,7 @@ void control_close(struct control **control)
 
 typedef enum err row_fn(const struct control_load *load, sqlite3_stmt *s);
 
-static enum err each(struct control *c, const char *sql, row_fn *row, const struct control_load *load)
+static enum err each(struct control_store *c, const char *sql, row_fn *row, const struct control_load *load)
 {
 	own(db_finalize) sqlite3_stmt *s = NULL;
 	enum err e = db_prepare(c->db, sql, &s);
@@ -486,7 +487,7 @@ static const struct {
 	{ "SELECT " TIMER_COLUMNS " FROM timer ORDER BY id", load_timer },
 };
 
-static enum err one_number(struct control *c, const char *sql, uint64_t *ret)
+static enum err one_number(struct control_store *c, const char *sql, uint64_t *ret)
 {
 	own(db_finalize) sqlite3_stmt *s = NULL;
 	enum err e = db_prepare(c->db, sql, &s);
@@ -497,7 +498,7 @@ static enum err one_number(struct control *c, const char *sql, uint64_t *ret)
 	return db_err(code);
 }
 
-enum err control_load(struct control *c, const struct control_load *load, struct control_mark *ret_mark)
+enum err control_load(struct control_store *c, const struct control_load *load, struct control_mark *ret_mark)
 {
 	uint64_t at = 0, credentials = 0;
 	struct control_mark mark = { .fresh = c->fresh };
@@ -529,7 +530,7 @@ enum err control_load(struct control *c, const struct control_load *load, struct
 
 /* ---- the owner's side ---- */
 
-struct control_batch *control_batch_take(struct control *c)
+struct control_batch *control_batch_take(struct control_store *c)
 {
 	struct control_batch *b = NULL;
 	pthread_mutex_lock(&c->lock);
@@ -543,7 +544,7 @@ struct control_batch *control_batch_take(struct control *c)
 	return b;
 }
 
-bool control_idle(struct control *c)
+bool control_idle(struct control_store *c)
 {
 	pthread_mutex_lock(&c->lock);
 	bool idle = c->given < 0;
@@ -551,7 +552,7 @@ bool control_idle(struct control *c)
 	return idle;
 }
 
-void control_commit(struct control *c, struct control_batch *batch, uint64_t epoch)
+void control_commit(struct control_store *c, struct control_batch *batch, uint64_t epoch)
 {
 	int i = (int)(batch - c->batch);
 	assert(i >= 0 && i < BATCHES && c->commit_runs);
@@ -566,7 +567,7 @@ void control_commit(struct control *c, struct control_batch *batch, uint64_t epo
 	pthread_mutex_unlock(&c->lock);
 }
 
-void control_state(struct control *c, struct control_state *ret)
+void control_state(struct control_store *c, struct control_state *ret)
 {
 	pthread_mutex_lock(&c->lock);
 	*ret = c->state;
@@ -574,7 +575,7 @@ void control_state(struct control *c, struct control_state *ret)
 	pthread_mutex_unlock(&c->lock);
 }
 
-enum err control_wait(struct control *c, struct span wait)
+enum err control_wait(struct control_store *c, struct span wait)
 {
 	struct timespec t = until(c, wait);
 	int waited = 0;

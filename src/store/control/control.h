@@ -20,7 +20,7 @@
 #include "model/record.h"
 #include "os/os.h"
 
-struct control;
+struct control_store;
 
 enum control_row_type {
 	CONTROL_INCIDENT, CONTROL_ALERT, CONTROL_MESSAGE, CONTROL_TIMER_SET, CONTROL_TIMER_CLEAR, CONTROL_LOG,
@@ -99,9 +99,9 @@ struct control_options {
  * write lease (the epoch). ERR_DENIED: newer schema, or not writable; ERR_IO; ERR_NOMEM. Says why in *why
  * (a text in the buffer, may be NULL). */
 must_check enum err control_open(const struct mem *mem, const struct os *os, struct str data_dir,
-    const struct control_options *options, struct buf *why, struct control **ret_control);
+    const struct control_options *options, struct buf *why, struct control_store **ret_control);
 /* Waits for the batch under way at most 3 s, stops the threads, closes the database. */
-void control_close(struct control **control);
+void control_close(struct control_store **control);
 
 /* Everything that the pager core and the engine keep in memory, row by row; before the first commit. A
  * handler that returns an error stops the load with it. Texts are borrowed until the handler returns. */
@@ -122,21 +122,22 @@ struct control_mark {
 	bool fresh;                /* this open made the database */
 	bool has_credential;       /* somebody can sign in */
 };
-must_check enum err control_load(struct control *control, const struct control_load *load,
+must_check enum err control_load(struct control_store *control, const struct control_load *load,
     struct control_mark *ret_mark);
 
 /* An empty batch to fill, or NULL: all are with the commit thread. There are two. */
-struct control_batch *control_batch_take(struct control *control);
+struct control_batch *control_batch_take(struct control_store *control);
 /* True when the commit thread has no batch: control_commit may be called. */
-bool control_idle(struct control *control);
+bool control_idle(struct control_store *control);
 /* Gives the batch away, when idle; it comes back empty by control_batch_take. The epoch is that of the load; when the
  * database has another one, another writer has taken over and `state.lost_lease` tells: stop at once. */
-void control_commit(struct control *control, struct control_batch *batch, uint64_t epoch);
+void control_commit(struct control_store *control, struct control_batch *batch, uint64_t epoch);
 
 struct control_state {
 	uint64_t committed_seq;    /* durable in the database */
 	bool busy;                 /* a batch is being written or retried */
 	bool failing;              /* the batch under way has failed at least once: full or failing disk */
+	bool full;                 /* ... because there is no room */
 	bool lost_lease;
 	int error;                 /* SQLite's code of the last failure */
 	uint64_t commits, rows, failures;
@@ -144,9 +145,9 @@ struct control_state {
 	uint64_t wal_bytes;
 	uint64_t truncates, truncates_refused; /* refused: a reader would not let go */
 };
-void control_state(struct control *control, struct control_state *ret);
+void control_state(struct control_store *control, struct control_state *ret);
 /* A constant text for state.error. */
 const char *control_error_text(int error);
 
 /* Waits until everything given away is committed, at most so long. ERR_BUSY when it is not. */
-must_check enum err control_wait(struct control *control, struct span wait);
+must_check enum err control_wait(struct control_store *control, struct span wait);
