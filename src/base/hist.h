@@ -118,6 +118,10 @@ bool hist_walk_next(struct hist_walk *w, struct hist_range *ret);
 double hist_quantile(const struct hist *h, double q);
 /* The share of observations in [lower, upper]; NaN when empty or a border is NaN. */
 double hist_fraction(const struct hist *h, double lower, double upper);
+/* Only the observations below (upper) or above the threshold: a bucket that it cuts is shared out by
+ * interpolation; count and sum are estimated anew when anything went away. */
+must_check enum err hist_trim(struct arena *a, const struct hist *h, double threshold, bool upper,
+    struct hist *ret);
 double hist_variance(const struct hist *h); /* of the buckets' midpoints; NaN when empty */
 
 /* Spans as Prometheus' wire formats have them: `offset` indices are skipped (from 0 at the first, else

@@ -198,3 +198,95 @@ double hist_variance(const struct hist *h)
 	}
 	return (sum + (isinf(sum) ? 0 : low)) / h->count;
 }
+
+/* The share of b's observations that lie below t, which is inside b. */
+static double share_below(const struct hist_range *b, double t)
+{
+	bool low = isinf(b->lower), high = isinf(b->upper);
+	if (low && !high) {
+		if (b->upper > 0)
+			return t > 0 ? t / b->upper : 0; /* it is taken to begin at zero */
+		return 1;
+	}
+	if (high)
+		return 0;
+	return rank_at(b, 0, t) / b->count;
+}
+
+/* What stands for an observation between lower and upper. */
+static double middle(const struct hist_range *b, double lower, double upper)
+{
+	if (isinf(lower) && isinf(upper))
+		return 0;
+	if (isinf(lower))
+		return upper > 0 ? upper / 2 : upper;
+	if (isinf(upper))
+		return lower;
+	if (b->is_custom || b->is_zero)
+		return (lower + upper) / 2;
+	return (b->upper > 0 ? 1 : -1) * sqrt(fabs(lower * upper));
+}
+
+/* What stays of bucket b, and its part of the sum. */
+static double keep_of(const struct hist_range *b, double t, bool upper, double *sum)
+{
+	double kept, lower = b->lower, higher = b->upper;
+	if (b->count == 0)
+		return 0;
+	if (b->upper <= t) {
+		kept = upper ? b->count : 0;
+	} else if (b->lower >= t) {
+		kept = upper ? 0 : b->count;
+	} else if (isinf(b->lower) && isinf(b->upper)) {
+		kept = 0; /* nothing can be said of it */
+	} else {
+		double below = share_below(b, t);
+		kept = b->count * (upper ? below : 1 - below);
+		if (upper)
+			higher = t;
+		else
+			lower = t;
+	}
+	if (kept > 0)
+		*sum += kept * middle(b, lower, higher);
+	return kept;
+}
+
+enum err hist_trim(struct arena *a, const struct hist *h, double threshold, bool upper,
+    struct hist *ret)
+{
+	struct hist out;
+	double sum = 0, count = 0;
+	bool changed = false;
+	bool any_pos = false, any_neg = false;
+	enum err e = hist_copy(a, h, &out);
+	if (e != OK)
+		return e;
+	struct hist_bucket *pos = (struct hist_bucket *)out.pos;
+	struct hist_bucket *neg = (struct hist_bucket *)out.neg;
+	for (uint32_t i = 0; i < h->pos_count; i++)
+		any_pos = any_pos || h->pos[i].count != 0;
+	for (uint32_t i = 0; i < h->neg_count; i++)
+		any_neg = any_neg || h->neg[i].count != 0;
+	for (uint32_t i = 0, n = range_count(h); i < n; i++) {
+		struct hist_range b = range_at(h, i);
+		if (b.is_zero && any_pos && !any_neg)
+			b.lower = 0;
+		if (b.is_zero && any_neg && !any_pos)
+			b.upper = 0;
+		double kept = isnan(threshold) ? b.count : keep_of(&b, threshold, upper, &sum);
+		changed = changed || kept != b.count;
+		count += kept;
+		if (b.is_zero)
+			out.zero_count = kept;
+		else if (i < h->neg_count)
+			neg[h->neg_count - 1 - i].count = kept;
+		else
+			pos[i - h->neg_count - (h->zero_count > 0)].count = kept;
+	}
+	if (changed) {
+		out.count = count;
+		out.sum = sum;
+	}
+	return hist_compact(a, &out, ret);
+}

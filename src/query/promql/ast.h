@@ -25,6 +25,7 @@ enum promql_op {
 	OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MOD, OP_POW, OP_ATAN2,
 	OP_EQ, OP_NE, OP_GT, OP_LT, OP_GE, OP_LE,
 	OP_AND, OP_OR, OP_UNLESS,
+	OP_TRIM_UPPER, OP_TRIM_LOWER, /* </ and >/ */
 	/* only in durations */
 	OP_STEP, OP_RANGE, OP_MIN, OP_MAX,
 };

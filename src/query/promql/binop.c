@@ -107,11 +107,27 @@ static enum outcome both_hists(struct ev *ev, const struct promql_expr *e, struc
 	return TRUE_HOLDS;
 }
 
+static enum outcome trim(struct ev *ev, const struct promql_expr *e, struct elem l, struct elem r,
+    struct elem *ret)
+{
+	if (!l.h || r.h)
+		return incompatible(ev, e, l, r);
+	struct hist *out = arena_new(ev->arena, struct hist, 1);
+	if (!out || hist_trim(ev->arena, l.h, r.v, e->binary.op == OP_TRIM_UPPER, out) != OK) {
+		ev_memory(ev);
+		return DROPPED;
+	}
+	*ret = (struct elem){ 0, out };
+	return TRUE_HOLDS;
+}
+
 /* What the operator makes of two elements; DROPPED also after a failure. */
 static enum outcome element(struct ev *ev, const struct promql_expr *e, struct elem l, struct elem r,
     struct elem *ret)
 {
 	enum promql_op op = e->binary.op;
+	if (op == OP_TRIM_UPPER || op == OP_TRIM_LOWER)
+		return trim(ev, e, l, r, ret);
 	if (!l.h && !r.h) {
 		*ret = (struct elem){ arithmetic(op, l.v, r.v), NULL };
 		return holds(op, l.v, r.v) ? TRUE_HOLDS : FALSE_HOLDS;

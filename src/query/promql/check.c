@@ -32,6 +32,7 @@ const char *op_text(enum promql_op op)
 		[OP_MUL] = "*", [OP_DIV] = "/", [OP_MOD] = "%", [OP_POW] = "^", [OP_ATAN2] = "atan2",
 		[OP_EQ] = "==", [OP_NE] = "!=", [OP_GT] = ">", [OP_LT] = "<", [OP_GE] = ">=",
 		[OP_LE] = "<=", [OP_AND] = "and", [OP_OR] = "or", [OP_UNLESS] = "unless",
+		[OP_TRIM_UPPER] = "</", [OP_TRIM_LOWER] = ">/",
 		[OP_STEP] = "step", [OP_RANGE] = "range", [OP_MIN] = "min", [OP_MAX] = "max" };
 	assert((size_t)op < ARRAY_COUNT(texts));
 	return texts[op];
@@ -245,6 +246,9 @@ static void check_binary(struct check *c, struct promql_expr *e)
 	if ((l == PROMQL_SCALAR || r == PROMQL_SCALAR) && op_is_set(op))
 		complain(c, e, "set operator \"%s\" not allowed in binary scalar expression",
 		    op_text(op));
+	if (l == PROMQL_SCALAR && r == PROMQL_SCALAR &&
+	    (op == OP_TRIM_UPPER || op == OP_TRIM_LOWER))
+		complain(c, e, "operator \"%s\" not allowed for Scalar operations", op_text(op));
 	e->type = l == PROMQL_SCALAR && r == PROMQL_SCALAR ? PROMQL_SCALAR : PROMQL_VECTOR;
 	e->invariant = left->invariant && right->invariant;
 }

@@ -252,6 +252,10 @@ static struct token lex_compare(struct lexer *l)
 		return token(l,
 		    c == '=' ? TOK_EQLC : c == '!' ? TOK_NEQ : c == '<' ? TOK_LTE : TOK_GTE, from);
 	}
+	if (d == '/' && !l->braces && (c == '<' || c == '>')) {
+		l->at++;
+		return token(l, c == '<' ? TOK_TRIM_UPPER : TOK_TRIM_LOWER, from);
+	}
 	if (d == '~' && l->braces && (c == '=' || c == '!')) {
 		l->at++;
 		return token(l, c == '=' ? TOK_EQ_REGEX : TOK_NEQ_REGEX, from);

@@ -19,6 +19,7 @@ enum token_type {
 	/* operators */
 	TOK_ADD, TOK_SUB, TOK_MUL, TOK_DIV, TOK_MOD, TOK_POW, TOK_ATAN2,
 	TOK_EQLC, TOK_NEQ, TOK_GTR, TOK_LSS, TOK_GTE, TOK_LTE, TOK_EQ_REGEX, TOK_NEQ_REGEX,
+	TOK_TRIM_UPPER, TOK_TRIM_LOWER,
 	TOK_LAND, TOK_LOR, TOK_LUNLESS,
 	/* words */
 	TOK_AGGREGATOR, /* lexer token's agg says which */

@@ -411,6 +411,8 @@ static const struct {
 	{ TOK_LSS, OP_LT, 3 },
 	{ TOK_GTE, OP_GE, 3 },
 	{ TOK_LTE, OP_LE, 3 },
+	{ TOK_TRIM_UPPER, OP_TRIM_UPPER, 3 },
+	{ TOK_TRIM_LOWER, OP_TRIM_LOWER, 3 },
 	{ TOK_ADD, OP_ADD, 4 },
 	{ TOK_SUB, OP_SUB, 4 },
 	{ TOK_MUL, OP_MUL, 5 },
