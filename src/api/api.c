@@ -45,7 +45,7 @@ static struct slot *slot_take(struct api *api, struct call *call, enum role peer
 	api->slot_free = s->next_free;
 	api->slots_used++;
 	s->used = true;
-	s->stays = false;
+	s->stays = s->queued = false;
 	s->call = call;
 	s->peer = peer;
 	s->answer = answer;
@@ -97,15 +97,19 @@ static struct chan *peer_chan(struct api *api, enum role peer)
 	return peer == ROLE_ENGINE ? api->engine : peer == ROLE_TELEMETRY ? api->telemetry : NULL;
 }
 
-/* An event for which there is no credit now waits its turn; there is room for a bounded number. */
-static enum err wait_for_credit(struct api *api, uint64_t id, struct str body)
+#define WAITING_RETRY SPAN_MS(50)
+
+/* An event that cannot be sent now waits its turn; there is room for a bounded number. */
+static enum err wait_in_line(struct api *api, struct slot *slot, struct str body, struct mono until)
 {
-	if (api->waiting_count >= API_WAITING_MAX)
+	if (api->waiting_count >= API_WAITING_MAX || api->waiting_bytes + body.len > API_WAITING_BYTES)
 		return ERR_BUSY;
 	struct waiting *w = mem_new(api->mem, 1, sizeof *w + body.len);
 	if (!w)
 		return ERR_NOMEM;
-	w->id = id;
+	slot->queued = true;
+	w->id = slot_id(api, slot);
+	w->until = until;
 	w->len = body.len;
 	memcpy(w->bytes, body.ptr, body.len);
 	if (api->waiting_last)
@@ -114,6 +118,9 @@ static enum err wait_for_credit(struct api *api, uint64_t id, struct str body)
 		api->waiting_first = w;
 	api->waiting_last = w;
 	api->waiting_count++;
+	api->waiting_bytes += body.len;
+	if (!loop_timer_is_set(&api->waiting_retry))
+		loop_timer_after(api->loop, &api->waiting_retry, WAITING_RETRY);
 	return OK;
 }
 
@@ -124,17 +131,57 @@ static void waiting_drop(struct api *api)
 	if (!api->waiting_first)
 		api->waiting_last = NULL;
 	api->waiting_count--;
+	api->waiting_bytes -= w->len;
 	mem_free(api->mem, w);
 }
 
+/* In order: sends what can be sent, and tells those whose time is over. */
 static void waiting_send(struct api *api)
 {
-	while (api->waiting_first && api->engine) {
+	struct mono now = loop_now(api->loop);
+	while (api->waiting_first) {
 		struct waiting *w = api->waiting_first;
-		if (slot_find(api, w->id) && chan_send(api->engine, MSG_SUBMIT, w->id, str_make(w->bytes, w->len)) == ERR_BUSY)
-			return;
+		struct slot *s = slot_find(api, w->id);
+		bool late = w->until.ns <= now.ns;
+		if (s && !late) {
+			enum err e = api->engine ? chan_send(api->engine, MSG_SUBMIT, w->id, str_make(w->bytes, w->len)) : ERR_GONE;
+			if (e != OK)
+				return;
+			s->queued = false;
+		}
 		waiting_drop(api);
+		if (s && late) {
+			struct call *call = s->call;
+			slot_answer *answer = s->answer;
+			void *user = s->user;
+			slot_give(api, s);
+			answer(call, user, (enum msg_type)0, STR(""));
+		}
 	}
+}
+
+static void waiting_retry(struct loop_timer *timer)
+{
+	struct api *api = container_of(timer, struct api, waiting_retry);
+	waiting_send(api);
+	if (api->waiting_first)
+		loop_timer_after(api->loop, &api->waiting_retry, WAITING_RETRY);
+}
+
+enum err ask_event(struct api *api, struct str record, struct call *call, slot_answer *answer, void *user, struct mono until,
+    bool again)
+{
+	struct slot *s = slot_take(api, call, ROLE_ENGINE, answer, user);
+	if (!s)
+		return ERR_BUSY;
+	enum err e = ERR_BUSY;
+	if (!again && api->engine && !api->waiting_first) /* nobody is overtaken */
+		e = chan_send(api->engine, MSG_SUBMIT, slot_id(api, s), record);
+	if (e == ERR_BUSY || e == ERR_GONE)
+		e = wait_in_line(api, s, record, until);
+	if (e != OK)
+		slot_give(api, s);
+	return e;
 }
 
 static enum err ask_slot(struct api *api, enum role peer, enum msg_type type, struct str body, struct call *call,
@@ -148,9 +195,7 @@ static enum err ask_slot(struct api *api, enum role peer, enum msg_type type, st
 		return ERR_BUSY;
 	s->stays = stays;
 	uint64_t id = slot_id(api, s);
-	enum err e = type == MSG_SUBMIT && api->waiting_first ? ERR_BUSY : chan_send(chan, type, id, body);
-	if (e == ERR_BUSY && type == MSG_SUBMIT)
-		e = wait_for_credit(api, id, body);
+	enum err e = chan_send(chan, type, id, body);
 	if (e != OK)
 		slot_give(api, s);
 	else if (ret_id)
@@ -198,7 +243,7 @@ static void peer_gone(struct api *api, enum role peer)
 {
 	for (uint32_t i = 0; i < API_SLOTS; i++) {
 		struct slot *s = &api->slots[i];
-		if (!s->used || s->peer != peer)
+		if (!s->used || s->peer != peer || s->queued)
 			continue;
 		struct call *call = s->call;
 		slot_answer *answer = s->answer;
@@ -207,8 +252,6 @@ static void peer_gone(struct api *api, enum role peer)
 		if (answer)
 			answer(call, user, (enum msg_type)0, STR(""));
 	}
-	while (peer == ROLE_ENGINE && api->waiting_first)
-		waiting_drop(api);
 }
 
 void api_peer(struct api *api, enum role peer, struct chan *chan)
@@ -220,6 +263,8 @@ void api_peer(struct api *api, enum role peer, struct chan *chan)
 	else
 		return;
 	peer_gone(api, peer); /* what was asked over the old channel will not be answered */
+	if (peer == ROLE_ENGINE && chan)
+		waiting_send(api);
 }
 
 bool api_message(struct api *api, enum role peer, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
@@ -498,6 +543,7 @@ enum err api_open(struct child *child, enum role self, const struct json *config
 	api->self = self;
 	api->started_at = loop_wall(api->loop);
 	api->tick.fire = tick;
+	api->waiting_retry.fire = waiting_retry;
 	pthread_mutex_init(&api->snapshot_lock, NULL);
 	api->encode = buf_make(mem, RECORD_BYTES_MAX);
 	enum err e = arena_open(mem, (size_t)16 << 20, &api->keep);
@@ -553,6 +599,7 @@ void api_close(struct api **api_at)
 		return;
 	*api_at = NULL;
 	loop_timer_clear(api->loop, &api->tick);
+	loop_timer_clear(api->loop, &api->waiting_retry);
 	http_close(&api->http);
 	pool_close(&api->readers);
 	pool_close(&api->slow);

@@ -23,7 +23,9 @@
 #define API_OUT_MAX ((size_t)32 << 20)   /* of one answer */
 #define API_JOB_ARENA ((size_t)64 << 20)
 #define API_SLOTS 16384u
-#define API_WAITING_MAX 4096u /* events that wait for the engine's credit */
+#define API_WAITING_MAX 8192u /* events that wait for the engine */
+#define API_WAITING_BYTES ((size_t)64 << 20)
+#define API_WAIT SPAN_S(5)      /* ... at most so long: it restarts in less */
 #define API_JOBS_MAX 256u
 #define API_SLOW_JOBS_MAX 16u
 #define API_STREAMS_MAX 1000u
@@ -142,6 +144,7 @@ struct slot {
 	uint32_t generation, next_free;
 	uint32_t prev_of_call, next_of_call; /* index + 1 */
 	enum role peer;
+	bool queued; /* not yet sent: it stands in the line of waiting events */
 	bool used, stays; /* stays: several answers, freed by slot_free */
 };
 
@@ -151,10 +154,11 @@ struct token {
 	unsigned char sha256[32];
 };
 
-/* An event that waits until the engine has credit for it. */
+/* An event that waits until the engine is there and has credit for it. */
 struct waiting {
 	struct waiting *next;
 	uint64_t id;
+	struct mono until;
 	size_t len;
 	char bytes[];
 };
@@ -205,7 +209,8 @@ struct api {
 	struct slot *slots;
 	uint32_t slot_free, slots_used;
 	struct waiting *waiting_first, *waiting_last;
-	size_t waiting_count;
+	size_t waiting_count, waiting_bytes;
+	struct loop_timer waiting_retry;
 
 	struct pool readers, slow;
 	pthread_mutex_t snapshot_lock;
@@ -273,6 +278,10 @@ typedef void slot_answer(struct call *call, void *user, enum msg_type type, stru
 /* ERR_BUSY: no slot, or no credit and too many wait already; ERR_GONE: the peer is not there. `call` may be NULL. */
 must_check enum err ask(struct api *api, enum role peer, enum msg_type type, struct str body, struct call *call,
     slot_answer *answer, void *user);
+/* An event for the engine. When the engine is not there, or busy, it waits in line until `until`; then the
+ * answer is that of a peer that has gone. `again`: it was refused as busy just now, so it goes to the line at once. */
+must_check enum err ask_event(struct api *api, struct str record, struct call *call, slot_answer *answer, void *user,
+    struct mono until, bool again);
 /* A question with several answers: `stays` until slot_free. */
 must_check enum err ask_open(struct api *api, enum role peer, enum msg_type type, struct str body, struct call *call,
     slot_answer *answer, void *user, uint64_t *ret_id);
@@ -338,7 +347,6 @@ void resources_get(struct job *job, struct worker *worker);
 void changes_get(struct job *job, struct worker *worker);
 void audit_get(struct job *job, struct worker *worker);
 void resources_post(struct call *call);
-void resources_try(struct call *call, const struct record_resource *list, uint32_t count, bool whole, enum manager manager);
 /* What child_roles says, for a worker. NULL: out of memory. */
 struct role_status *roles_copy(struct api *api, struct arena *a);
 void roles_write(struct jw *w, const struct role_status *roles, struct wall now);

@@ -10,6 +10,12 @@
 
 enum event_form { FORM_V2, FORM_CHANGE, FORM_V1, FORM_ALERTS, FORM_ALERTS_V1 };
 
+/* One record of a request; its bytes are kept for another try. */
+struct part {
+	struct submit *submit;
+	struct str bytes;
+};
+
 /* What is asked of the engine for one request. */
 struct submit {
 	enum event_form form;
@@ -18,6 +24,7 @@ struct submit {
 	enum submit_code worst;
 	struct str text; /* of the worst */
 	bool gone;
+	struct mono until; /* how long another try is made */
 };
 
 static void answer_body(struct call *call, unsigned status, struct str headers, struct str body)
@@ -140,23 +147,41 @@ static int badness(enum submit_code code)
 	return 5;
 }
 
+static void on_answer(struct call *call, void *user, enum msg_type type, struct str body);
+
+/* The engine was busy, starting, or died before it had answered: another try is better than an error, while there is time.
+ * A trigger that was stored already is then counted twice, which harms nobody; a change event would be shown twice. */
+static bool try_again(struct call *call, struct part *part, bool answered)
+{
+	struct submit *s = part->submit;
+	struct mono now = loop_now(call->api->loop);
+	if (!part->bytes.ptr || now.ns >= s->until.ns || (!answered && s->form == FORM_CHANGE))
+		return false;
+	return ask_event(call->api, part->bytes, call, on_answer, part, s->until, true) == OK;
+}
+
 static void on_answer(struct call *call, void *user, enum msg_type type, struct str body)
 {
-	struct submit *s = user;
+	struct part *part = user;
 	if (!call)
+		return;
+	struct submit *s = part->submit;
+	enum submit_code code = SUBMIT_OK;
+	struct str text = STR("");
+	if (type == MSG_SUBMIT_ANSWER) {
+		struct rd r = rd_make(body);
+		code = (enum submit_code)rd_u32(&r);
+		rd_u64(&r);
+		text = rd_str(&r, 65536);
+	}
+	if ((type != MSG_SUBMIT_ANSWER || code == SUBMIT_BUSY) && try_again(call, part, type == MSG_SUBMIT_ANSWER))
 		return;
 	s->answered++;
 	if (type != MSG_SUBMIT_ANSWER) {
 		s->gone = true;
-	} else {
-		struct rd r = rd_make(body);
-		enum submit_code code = (enum submit_code)rd_u32(&r);
-		rd_u64(&r);
-		struct str text = rd_str(&r, 65536);
-		if (badness(code) > badness(s->worst)) {
-			s->worst = code;
-			s->text = arena_str(call->req->arena, text);
-		}
+	} else if (badness(code) > badness(s->worst)) {
+		s->worst = code;
+		s->text = arena_str(call->req->arena, text);
 	}
 	assert(s->answered <= s->total);
 	if (s->answered == s->total)
@@ -166,26 +191,27 @@ static void on_answer(struct call *call, void *user, enum msg_type type, struct 
 static void submit_all(struct call *call, enum event_form form, const struct record *list, size_t count)
 {
 	struct api *api = call->api;
-	struct submit *s = arena_new(call->req->arena, struct submit, 1);
+	struct arena *a = call->req->arena;
+	struct submit *s = arena_new(a, struct submit, 1);
+	struct part *parts = arena_new(a, struct part, count);
 	struct event_errors none = { 0 };
-	if (!s) {
+	if (!s || !parts) {
 		answer_unread(call, ERR_NOMEM, &none);
 		return;
 	}
-	*s = (struct submit){ .form = form, .total = count, .worst = SUBMIT_OK };
-	s->dedup_key = list && list[0].type == RECORD_EVENT ? arena_str(call->req->arena, list[0].event.dedup_key) : STR("");
+	*s = (struct submit){ .form = form, .total = count, .worst = SUBMIT_OK, .until = mono_add(loop_now(api->loop), API_WAIT) };
+	s->dedup_key = count && list[0].type == RECORD_EVENT ? arena_str(a, list[0].event.dedup_key) : STR("");
 	for (size_t i = 0; i < count; i++) {
 		buf_clear(&api->encode);
 		record_encode(&api->encode, &list[i]);
 		enum err e = api->encode.err;
+		parts[i] = (struct part){ s, arena_err(a) == OK ? arena_str(a, buf_str(&api->encode)) : (struct str){ NULL, 0 } };
 		if (e == OK)
-			e = ask(api, ROLE_ENGINE, MSG_SUBMIT, buf_str(&api->encode), call, on_answer, s);
+			e = ask_event(api, buf_str(&api->encode), call, on_answer, &parts[i], s->until, false);
 		if (e == OK)
 			continue;
 		s->answered++;
-		if (e == ERR_GONE)
-			s->gone = true;
-		else if (badness(e == ERR_LIMIT ? SUBMIT_INVALID : SUBMIT_BUSY) > badness(s->worst))
+		if (badness(e == ERR_LIMIT ? SUBMIT_INVALID : SUBMIT_BUSY) > badness(s->worst))
 			s->worst = e == ERR_LIMIT ? SUBMIT_INVALID : SUBMIT_BUSY;
 	}
 	/* The encode buffer does not keep what one large event made of it. */

@@ -176,7 +176,7 @@ static void log_write(struct jw *w, struct job *job, const struct log_entry *e)
 	if (str_eq(e->type, STR("notify")) && body) {
 		jw_key(w, STR("notification"));
 		jw_open(w, '{');
-		jw_kv_str(w, STR("type"), json_get_str(body, STR("contact_type")));
+		jw_kv_str(w, STR("type"), json_get_str(body, STR("type")));
 		jw_kv_str(w, STR("address"), json_get_str(body, STR("address")));
 		jw_kv_str(w, STR("status"), json_get_str(body, STR("state")));
 		jw_close(w, '}');
@@ -221,6 +221,23 @@ static void contexts_write(struct jw *w, const struct json *event)
 	jw_close(w, ']');
 }
 
+/* The event as it came, without the key that it came with: whoever may read an incident may not therefore send events. */
+static void event_write(struct jw *w, const struct json *event)
+{
+	if (!json_is(event, JSON_OBJECT)) {
+		jw_null(w);
+		return;
+	}
+	jw_open(w, '{');
+	for (const struct json *m = event->child; m; m = m->next) {
+		if (str_eq(m->name, STR("routing_key")) || str_eq(m->name, STR("service_key")))
+			continue;
+		jw_key(w, m->name);
+		jw_raw(w, m->raw);
+	}
+	jw_close(w, '}');
+}
+
 static void alert_write(struct jw *w, struct job *job, const struct alert *a)
 {
 	const struct json *event = NULL, *details = NULL;
@@ -248,18 +265,15 @@ static void alert_write(struct jw *w, struct job *job, const struct alert *a)
 	jw_kv_str(w, STR("type"), STR("alert_body"));
 	contexts_write(w, event);
 	details = json_get(json_get(event, STR("payload")), STR("custom_details"));
-	if (!details) /* an event that is no Events v2: its own words */
-		details = json_get(event, STR("details")) ? json_get(event, STR("details")) : event;
+	if (!details)
+		details = json_get(event, STR("details")); /* v1 */
 	jw_key(w, STR("details"));
 	if (details)
 		jw_raw(w, details->raw);
 	else
-		jw_null(w);
+		event_write(w, event);
 	jw_key(w, STR("event"));
-	if (event)
-		jw_raw(w, event->raw);
-	else
-		jw_null(w);
+	event_write(w, event);
 	jw_close(w, '}');
 	jw_close(w, '}');
 }

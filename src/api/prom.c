@@ -20,12 +20,7 @@ void prom_error(struct prom_answer *answer, unsigned status, const char *type, s
 	answer->status = status;
 	answer->content_type = "application/json";
 	buf_clear(&answer->body);
-	struct jw w = jw_make(&answer->body);
-	jw_open(&w, '{');
-	jw_kv_str(&w, STR("status"), STR("error"));
-	jw_kv_str(&w, STR("errorType"), str_c(type));
-	jw_kv_str(&w, STR("error"), what);
-	jw_close(&w, '}');
+	promql_answer_error(&answer->body, str_c(type), what);
 }
 
 static void bad_data(struct ask *q, struct str what)
@@ -39,27 +34,21 @@ static void bad_parameter(struct ask *q, const char *name, struct str what)
 	bad_data(q, text);
 }
 
-static struct jw begin(struct ask *q)
+static struct buf *start(struct ask *q)
 {
 	q->answer->status = 200;
 	q->answer->content_type = "application/json";
 	buf_clear(&q->answer->body);
-	struct jw w = jw_make(&q->answer->body);
+	return &q->answer->body;
+}
+
+static struct jw begin(struct ask *q)
+{
+	struct jw w = jw_make(start(q));
 	jw_open(&w, '{');
 	jw_kv_str(&w, STR("status"), STR("success"));
 	jw_key(&w, STR("data"));
 	return w;
-}
-
-static void write_texts(struct jw *w, struct str name, const struct str *list, size_t count)
-{
-	if (count == 0)
-		return;
-	jw_key(w, name);
-	jw_open(w, '[');
-	for (size_t i = 0; i < count; i++)
-		jw_str(w, list[i]);
-	jw_close(w, ']');
 }
 
 /* The last of a parameter: the form's before the URL's; ptr NULL: not there. */
@@ -166,16 +155,17 @@ static void answer_result(struct ask *q, struct promql_result *r, size_t limit)
 {
 	static const struct str cut = STR_INIT("results truncated due to limit");
 	bool truncated = limit > 0 && r->count > limit && (r->type == PROMQL_VECTOR || r->type == PROMQL_MATRIX);
-	if (truncated)
+	if (truncated) {
+		struct str *warnings = arena_new(q->a, struct str, r->warning_count + 1);
+		if (!warnings)
+			return; /* prom_handle says so */
+		if (r->warning_count)
+			memcpy(warnings, r->warnings, r->warning_count * sizeof(warnings[0]));
+		warnings[r->warning_count++] = cut;
+		r->warnings = warnings;
 		r->count = limit;
-	struct jw w = begin(q);
-	prom_write_result(&w, r);
-	if (truncated && r->warning_count == 0)
-		write_texts(&w, STR("warnings"), &cut, 1);
-	else
-		write_texts(&w, STR("warnings"), r->warnings, r->warning_count);
-	write_texts(&w, STR("infos"), r->infos, r->info_count);
-	jw_close(&w, '}');
+	}
+	promql_answer(start(q), r);
 }
 
 static bool engine_parameters(struct ask *q, struct promql_engine *engine, size_t *limit)
@@ -328,12 +318,7 @@ static void fail_source(struct ask *q, enum err e)
 
 static void answer_names(struct ask *q, const struct source_names *n)
 {
-	struct jw w = begin(q);
-	jw_open(&w, '[');
-	for (size_t i = 0; i < n->count; i++)
-		jw_str(&w, n->list[i]);
-	jw_close(&w, ']');
-	jw_close(&w, '}');
+	promql_answer_names(start(q), n);
 }
 
 static void label_names(struct ask *q)
@@ -378,16 +363,7 @@ static void series(struct ask *q)
 		fail_source(q, e);
 		return;
 	}
-	struct jw w = begin(q);
-	jw_open(&w, '[');
-	for (size_t i = 0; i < r.count; i++) {
-		jw_open(&w, '{');
-		for (uint32_t k = 0; k < r.series[i].labels.count; k++)
-			jw_kv_str(&w, r.series[i].labels.list[k].name, r.series[i].labels.list[k].value);
-		jw_close(&w, '}');
-	}
-	jw_close(&w, ']');
-	jw_close(&w, '}');
+	promql_answer_series(start(q), &r);
 }
 
 /* ---- the rest ---- */

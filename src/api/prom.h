@@ -8,7 +8,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/json.h"
-#include "query/promql/promql.h"
+#include "query/promql/answer.h"
 #include "query/source.h"
 
 #define PROM_POINTS_MAX 11000
@@ -42,5 +42,3 @@ bool prom_knows(struct str path);
 void prom_handle(const struct prom *p, struct arena *a, const struct prom_request *r, struct prom_answer *ret);
 /* {"status":"error","errorType":...,"error":...} instead of whatever is in the answer. */
 void prom_error(struct prom_answer *answer, unsigned status, const char *type, struct str what);
-/* A float as Prometheus prints it in JSON strings; a result as the value of "data". */
-void prom_write_result(struct jw *w, const struct promql_result *r);

@@ -502,15 +502,14 @@ void resources_post(struct call *call)
 	if (!read_object(call, &root) || !read_resources(call, root, &res, &count))
 		return;
 	bool whole = json_is(json_get(root, STR("whole")), JSON_TRUE);
-	if (json_is(json_get(root, STR("dry_run")), JSON_TRUE)) {
-		resources_try(call, res, count, whole, call_manager(call));
-		return;
-	}
 	static const struct str via[MANAGER_COUNT] = { [MANAGER_FILE] = STR_INIT("file"), [MANAGER_APPLY] = STR_INIT("cli"),
 		[MANAGER_UI] = STR_INIT("ui"), [MANAGER_API] = STR_INIT("api") };
+	struct str how = via[call_manager(call)];
+	if (json_is(json_get(root, STR("dry_run")), JSON_TRUE)) /* the engine checks, says what would be, and changes nothing */
+		how = arena_printf(call->req->arena, "dry-run:%.*s", STR_ARG(how));
 	struct record rec = { .type = RECORD_RESOURCES };
 	rec.resources = (struct record_resources){ .manager = call_manager(call), .whole = whole, .actor = call->who.name,
-		.via = via[call_manager(call)], .from = call->req->remote, .resources = res, .resource_count = count };
+		.via = how, .from = call->req->remote, .resources = res, .resource_count = count };
 	enum err e = command(call->api, &rec, call, resources_answered, NULL);
 	if (e == ERR_LIMIT)
 		call_error(call, 413, 2001, STR("Content Too Large"), STR("the resources together are too large for one request"));
