@@ -26,6 +26,7 @@ struct making {
 	struct notice_link *links;
 	size_t link_count;
 	struct str query;     /* what to draw, if the source said so */
+	struct str rule;      /* the rule of ours that fired */
 	struct str generator; /* or the source's own graph */
 };
 
@@ -202,6 +203,7 @@ static void read_details(struct making *m)
 		if (m->generator.len == 0)
 			m->generator = json_get_str(where[i], STR("generatorURL"));
 	}
+	m->rule = json_get_str(root, STR("rule"));
 	flatten(m, STR(""), root, 0);
 }
 
@@ -221,16 +223,30 @@ static struct str our_link(struct making *m, const struct link_key *key, enum li
 	    m->a, "%.*s/link/%.*s", STR_ARG(m->page->base_url), STR_ARG(buf_str(&token)));
 }
 
+/* BASE + path + value, percent-encoded; empty when there is no base or it gets too long for a mail
+ * client. */
+static struct str ui_link(struct making *m, const char *path, struct str value)
+{
+	own(buf_free) struct buf q = buf_make(&mem_system, 4096);
+	enc_percent(&q, value);
+	if (q.err != OK || m->page->base_url.len == 0)
+		return STR("");
+	return arena_printf(
+	    m->a, "%.*s%s%.*s", STR_ARG(m->page->base_url), path, STR_ARG(buf_str(&q)));
+}
+
+/* The metric as the source named it, or the rule's own screen with its band, or the source's own
+ * graph. */
 static struct str graph_link(struct making *m)
 {
-	if (m->query.len > 0 && m->query.len < 1500 && m->page->base_url.len > 0) {
-		own(buf_free) struct buf q = buf_make(&mem_system, 8192);
-		enc_percent(&q, m->query);
-		if (q.err == OK)
-			return arena_printf(m->a, "%.*s/ui/metrics?query=%.*s",
-			    STR_ARG(m->page->base_url), STR_ARG(buf_str(&q)));
-	}
-	return address_is_web(m->generator) ? arena_str(m->a, m->generator) : STR("");
+	struct str link = STR("");
+	if (m->query.len > 0)
+		link = ui_link(m, "/ui/explore?query=", m->query);
+	if (link.len == 0 && m->rule.len > 0)
+		link = ui_link(m, "/ui/alerts/", m->rule);
+	if (link.len == 0 && address_is_web(m->generator))
+		link = arena_str(m->a, m->generator);
+	return link;
 }
 
 /* ---- the whole ---- */
