@@ -89,6 +89,7 @@ static enum outcome act_new(struct core *c, ref a, const struct signal *s, ref *
 	if (joins)
 		return incident_event(c, i, INC_REPEAT, &cause);
 	escalation_go(c, i, 0, 0, ASSIGN_NEW, &cause);
+	escalation_care(c, i); /* there may have been no room for its pages */
 	return OUTCOME_DONE;
 }
 

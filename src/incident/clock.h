@@ -9,6 +9,6 @@
 #pragma once
 #include "base/time.h"
 
-/* last_at: of the last record (or from the store, with elapsed 0, after a start); elapsed: on the steady
- * clock since then; now: the wall clock. *ret_stepped is 0 or positive. */
+/* last_at: of the last record, or from the inbox after a start; elapsed: on the steady clock since then,
+ * negative after a start, when nobody knows; now: the wall clock. *ret_stepped is 0 or positive. */
 struct wall core_clock(struct wall last_at, struct span elapsed, struct wall now, struct span *ret_stepped);

@@ -111,6 +111,7 @@ struct vars {
 	uint64_t last_number;
 	struct wall last_at;
 	ref ready[2], ready_tail[2]; /* urgent first; oldest first */
+	size_t unsettled;            /* messages: what limits.messages is about */
 };
 
 #define SCRATCH_ROWS 8

@@ -105,6 +105,7 @@ enum err core_load_message(struct core *c, const struct message *row)
 	struct msg *m = msg_edit(c, r);
 	if (m->h.flags & HEAD_STUB) {
 		m->h.flags &= (uint8_t)~HEAD_STUB;
+		c->v.unsettled += row->state == MESSAGE_INTENDED || row->state == MESSAGE_SENDING;
 		m->inc_word = id_word(&row->incident);
 		m->purpose = (uint8_t)row->purpose;
 		m->state = (uint8_t)row->state;

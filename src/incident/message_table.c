@@ -99,6 +99,8 @@ enum outcome message_event(struct core *c, ref m, enum msg_event event, struct w
 		return OUTCOME_ALREADY;
 	if (cell->next != old->state) {
 		struct msg *edit = msg_row(c, m);
+		c->v.unsettled -= message_is_unsettled(old);
+		c->v.unsettled += cell->next == MESSAGE_INTENDED || cell->next == MESSAGE_SENDING;
 		edit->state = (uint8_t)cell->next;
 		edit->changed = c->now;
 	}
@@ -379,7 +381,7 @@ bool message_intend(struct core *c, const struct page *page)
 				return true;
 		}
 	}
-	if (surprise(c->pools[POOL_MSG].count >= c->limits.messages, "incident/messages-full"))
+	if (surprise(c->v.unsettled >= c->limits.messages, "incident/messages-full"))
 		return false;
 	uint64_t word = word_new(c);
 	ref r = obj_new(c, POOL_MSG);
@@ -400,6 +402,7 @@ bool message_intend(struct core *c, const struct page *page)
 	if (page->inc)
 		inc_link_message(c, page->inc, r);
 	ready_add(c, r);
+	c->v.unsettled++;
 	c->v.counters.pages_intended++;
 	return true;
 }
