@@ -106,7 +106,8 @@ static int write_event(struct cli *c, struct jw *w)
 	if (!is_one_of(action, actions))
 		return cli_fail(CLI_USAGE, "--action is trigger, acknowledge or resolve, not \"%.*s\"", STR_ARG(action));
 	bool trigger = str_eq(action, STR("trigger"));
-	if (trigger && !c->args.argument_count)
+	struct str summary = c->args.argument_count ? c->args.arguments[0] : cli_value(&c->args, "summary");
+	if (trigger && str_empty(str_trim(summary)))
 		return cli_fail(CLI_USAGE, "say what happened: quis send ... \"disk full on db1\"");
 	if (!trigger && !dedup.ptr)
 		return cli_fail(CLI_USAGE, "--action %.*s needs the --dedup-key of the alert", STR_ARG(action));
@@ -120,7 +121,7 @@ static int write_event(struct cli *c, struct jw *w)
 		jw_kv_str(w, STR("dedup_key"), dedup);
 	if (trigger) {
 		jw_kv_str(w, STR("client"), STR("quis send"));
-		code = write_payload(c, w, c->args.arguments[0]);
+		code = write_payload(c, w, summary);
 	}
 	jw_close(w, '}');
 	return code;

@@ -21,6 +21,7 @@ const struct cli_option cli_global_options[] = {
 const unsigned cli_global_option_count = ARRAY_COUNT(cli_global_options);
 
 static const struct cli_option send_options[] = {
+	{ "summary", 0, "TEXT", "what happened, instead of the argument", NULL },
 	{ "key-file", 0, "FILE", "holds the integration key (QUIS_KEY_FILE)", "@file" },
 	{ "key", 'k', "KEY", "the integration key; others on this machine can see it here", NULL },
 	{ "action", 'a', "ACTION", "trigger, acknowledge or resolve (trigger)", "trigger acknowledge resolve" },

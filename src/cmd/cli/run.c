@@ -35,31 +35,45 @@ int cli_fail(int code, const char *format, ...)
 static const char *read_why(enum err err)
 {
 	switch (err) {
-	case ERR_GONE: return "it is not there";
-	case ERR_DENIED: return "it may not be read";
 	case ERR_LIMIT: return "it is too large";
+	case ERR_NOMEM: return "out of memory";
 	default: return strerror(errno);
 	}
 }
 
-static enum err read_stdin(struct cli *c)
+/* A file, a pipe or the standard input: whatever can be read from its beginning to its end. */
+static enum err read_stream(FILE *f, struct buf *b)
 {
 	char chunk[16384];
 	size_t n;
-	while ((n = fread(chunk, 1, sizeof chunk, stdin)) > 0)
-		buf_add(&c->in, str_make(chunk, n));
-	return ferror(stdin) ? ERR_IO : c->in.err;
+	if (!f)
+		return ERR_IO;
+	while (!b->err && (n = fread(chunk, 1, sizeof chunk, f)) > 0)
+		buf_add(b, str_make(chunk, n));
+	return b->err ? b->err : ferror(f) ? ERR_IO : OK;
+}
+
+static enum err read_path(const char *path, struct buf *b)
+{
+	FILE *f = fopen(path, "re");
+	enum err err = read_stream(f, b);
+	int saved = errno;
+	if (f)
+		fclose(f);
+	errno = saved;
+	return err;
 }
 
 int cli_read_input(struct cli *c, struct str path, struct str *ret)
 {
 	bool from_stdin = str_eq(path, STR("-"));
 	struct buf b = buf_make(&mem_system, INPUT_BYTES_MAX);
+	struct str file = arena_str(c->a, path);
 	enum err err = OK;
 	if (from_stdin)
-		err = c->in.len ? OK : read_stdin(c);
+		err = c->in.len ? OK : read_stream(stdin, &c->in);
 	else
-		err = os_read_file(&os_linux, arena_str(c->a, path).ptr, INPUT_BYTES_MAX, &b);
+		err = file.ptr ? read_path(file.ptr, &b) : ERR_NOMEM;
 	if (!err) {
 		*ret = arena_str(c->a, buf_str(from_stdin ? &c->in : &b));
 		err = ret->ptr ? OK : ERR_NOMEM;
@@ -107,10 +121,11 @@ static int take_token(struct cli *c)
 		return CLI_OK;
 	file = arena_str(c->a, file);
 	struct buf b = buf_make(&mem_system, TOKEN_BYTES_MAX);
-	enum err err = os_read_file(&os_linux, file.ptr, TOKEN_BYTES_MAX, &b);
+	enum err err = read_path(file.ptr, &b);
+	bool missing = err == ERR_IO && errno == ENOENT;
 	c->token = arena_str(c->a, str_trim(buf_str(&b)));
 	buf_free(&b);
-	if (err == ERR_GONE && !asked)
+	if (missing && !asked)
 		return CLI_OK;
 	if (err)
 		return cli_fail(CLI_USAGE, "token file %.*s: %s", STR_ARG(file), read_why(err));

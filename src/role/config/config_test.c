@@ -347,6 +347,68 @@ static void a_closed_pipe_is_an_error(void **state)
 	assert_int_equal(code, 1);
 }
 
+/* A file of the tree (tests run at its top) with @WORD@ filled in as script/run does. */
+static void put_filled(struct world *w, const char *from, const char *to)
+{
+	static const char *const words[][2] = { { "@KEY@", "0123456789abcdef0123456789abcdef" }, { "@HOST@", "box" },
+		{ "@ZONE@", "Etc/UTC" } };
+	struct buf b = buf_make(&mem_system, 1 << 20), filled = buf_make(&mem_system, 1 << 20);
+	assert_int_equal(os_read_file(&os_linux, from, 1 << 20, &b), OK);
+	struct str rest = buf_str(&b);
+	while (rest.len) {
+		size_t at = str_find(rest, '@');
+		buf_add(&filled, str_first(rest, at));
+		rest = str_from(rest, at);
+		bool found = str_starts(rest, STR("@DIR@"));
+		if (found) {
+			buf_add_c(&filled, w->dir);
+			rest = str_from(rest, 5);
+		}
+		for (size_t i = 0; !found && i < ARRAY_COUNT(words); i++) {
+			found = str_starts(rest, str_c(words[i][0]));
+			if (found) {
+				buf_add_c(&filled, words[i][1]);
+				rest = str_from(rest, strlen(words[i][0]));
+			}
+		}
+		if (!found) {
+			buf_add(&filled, str_first(rest, 1));
+			rest = str_from(rest, 1);
+		}
+	}
+	put(w, to, filled.ptr);
+	buf_free(&b);
+	buf_free(&filled);
+}
+
+static void the_starter_is_right(void **state)
+{
+	struct world *w = *state;
+	put_filled(w, "conf/starter/quis.yaml", "quis.yaml");
+	assert_int_equal(mkdir(in_dir(w, "conf.d"), 0700), 0);
+	put_filled(w, "conf/starter/conf.d/people.yaml", "conf.d/people.yaml");
+	put_filled(w, "conf/starter/conf.d/machine.yaml", "conf.d/machine.yaml");
+	put(w, "admin.token", TOKEN);
+	int code = run_on(w, &os_linux, false);
+	assert_string_equal(said(w), "");
+	assert_int_equal(code, 0);
+	assert_true(str_ends(buf_str(&w->out), STR("quis.yaml: OK, 8 resources\n")));
+}
+
+static void the_reference_is_fresh(void **state)
+{
+	struct world *w = *state;
+	FILE *f = tmpfile();
+	assert_non_null(f);
+	assert_int_equal(config_reference(fileno(f)), 0);
+	read_back(f, &w->out);
+	struct buf committed = buf_make(&mem_system, 1 << 20);
+	assert_int_equal(os_read_file(&os_linux, "docs/reference/configuration.md", 1 << 20, &committed), OK);
+	if (!str_eq(buf_str(&committed), buf_str(&w->out)))
+		fail_msg("docs/reference/configuration.md is stale: quisd --reference > docs/reference/configuration.md");
+	buf_free(&committed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +420,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_file_itself_may_be_wrong, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_address_is_no_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_closed_pipe_is_an_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_starter_is_right, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_reference_is_fresh, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
