@@ -94,6 +94,11 @@ enum err regex_make(struct arena *a, struct str pattern, struct regex **ret, str
 			*ret_why = arena_printf(a, "longer than %u bytes", REGEX_LEN_MAX);
 		return ERR_LIMIT;
 	}
+	if (!str_utf8_valid(pattern)) {
+		if (ret_why)
+			*ret_why = STR("invalid UTF-8");
+		return ERR_INPUT;
+	}
 	struct regex *re = arena_new(a, struct regex, 1);
 	if (!re)
 		return arena_err(a);

@@ -309,12 +309,24 @@ static size_t k_of(double v, size_t max)
 	return !(v >= 1) ? 0 : v >= (double)max ? max : (size_t)v;
 }
 
+/* Puts p into the sorted picks[0..*n), of which at most `max` are kept. */
+static void insert_pick(struct pick *picks, size_t *n, size_t max, struct pick p)
+{
+	if (*n == max && worst_last(&p, &picks[max - 1]) > 0)
+		return;
+	size_t at = *n < max ? (*n)++ : max - 1;
+	for (; at > 0 && worst_last(&p, &picks[at - 1]) < 0; at--)
+		picks[at] = picks[at - 1];
+	picks[at] = p;
+}
+
 /* The rows of a group to keep at one step, best first; the number of them. */
 static size_t choose(struct agg *a, const struct group *g, size_t i, struct pick *picks)
 {
 	enum promql_agg op = a->e->agg.op;
 	double sign = op == AGG_BOTTOMK ? -1 : 1, p = a->param[i];
 	size_t n = 0, want = k_of(p, g->count);
+	bool few = want > 0 && want <= 32; /* keep a short sorted list instead of sorting all */
 	for (size_t k = 0; k < g->count; k++) {
 		const struct row *r = member(a, g, k);
 		if (!slot_is_set(r, i))
@@ -335,9 +347,13 @@ static size_t choose(struct agg *a, const struct group *g, size_t i, struct pick
 			note_ignored(a);
 			continue;
 		}
-		picks[n++] = (struct pick){ sign * r->v[i], k };
+		struct pick pick = { sign * r->v[i], k };
+		if (few)
+			insert_pick(picks, &n, want, pick);
+		else
+			picks[n++] = pick;
 	}
-	if (op != AGG_TOPK && op != AGG_BOTTOMK)
+	if ((op != AGG_TOPK && op != AGG_BOTTOMK) || few)
 		return n;
 	qsort(picks, n, sizeof(*picks), worst_last);
 	return n < want ? n : want;

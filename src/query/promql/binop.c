@@ -259,6 +259,9 @@ struct join {
 	bool swapped;
 	struct outset out;
 	uint64_t stamp;
+	/* by row of the many side: the partner last met, and the row of the output that they share */
+	const struct row **partner;
+	uint32_t *out_row;
 };
 
 static bool result_labels(struct join *j, struct labels many, struct labels one, struct labels *ret)
@@ -298,23 +301,41 @@ static bool fail_duplicate(struct join *j, const struct row *x, const struct row
 	return false;
 }
 
-/* One pair at one step. Rows tell the labels; the elements may be fill values. */
-static bool pair(struct join *j, size_t i, struct labels many_labels, struct elem many,
-    struct labels one_labels, struct elem one, bool drop_name, bool *matched)
+/* The output row of row k of the many side and `one` (NULL: a fill value stands for it). */
+static bool row_of_pair(struct join *j, uint32_t k, const struct row *one, uint32_t *ret)
+{
+	static const struct row filled = { 0 };
+	const struct row *many = &j->many->list[k], *key = one ? one : &filled;
+	struct labels l, one_labels = { 0 };
+	if (j->partner[k] == key) {
+		*ret = j->out_row[k];
+		return true;
+	}
+	if (one)
+		one_labels = one->labels;
+	else if (!match_labels(j->ev, &j->e->binary.matching, many->labels, &one_labels))
+		return false;
+	bool drop = many->drop_name || j->e->binary.is_bool;
+	if (!result_labels(j, many->labels, one_labels, &l) ||
+	    !outset_row(j->ev, j->f, &j->out, l, drop, ret))
+		return false;
+	j->partner[k] = key;
+	j->out_row[k] = *ret;
+	return true;
+}
+
+/* One pair at one step; the elements may be fill values. */
+static bool pair(struct join *j, size_t i, uint32_t row, struct elem many, struct elem one,
+    bool *matched)
 {
 	const struct promql_expr *e = j->e;
-	struct labels l;
 	struct elem got = { 0 };
-	uint32_t row;
 	enum outcome o = j->swapped ? element(j->ev, e, one, many, &got) :
 				      element(j->ev, e, many, one, &got);
 	if (j->ev->err != OK)
 		return false;
 	if (o == DROPPED)
 		return true;
-	if (!result_labels(j, many_labels, one_labels, &l) ||
-	    !outset_row(j->ev, j->f, &j->out, l, drop_name || e->binary.is_bool, &row))
-		return false;
 	if (e->binary.matching.card == CARD_ONE_TO_ONE) {
 		if (*matched)
 			return ev_fail(j->ev, ERR_INPUT,
@@ -352,30 +373,28 @@ static bool join_group(struct join *j, const struct sides *s, size_t g, size_t i
 	}
 	j->stamp++;
 	for (uint32_t k = s->first[0][g]; k < s->first[0][g + 1]; k++) {
-		const struct row *r = &j->many->list[s->order[0][k]];
+		uint32_t at = s->order[0][k], row;
+		const struct row *r = &j->many->list[at];
 		if (!slot_is_set(r, i))
 			continue;
-		struct elem other = { m->fill_right_value, NULL };
-		struct labels other_labels;
 		seen = true;
-		if (one) {
-			other = elem_at(one, i);
-			other_labels = one->labels;
-		} else if (!m->fill_right) {
+		if (!one && !m->fill_right)
 			continue;
-		} else if (!match_labels(j->ev, m, r->labels, &other_labels)) {
-			return false;
-		}
-		if (!pair(j, i, r->labels, elem_at(r, i), other_labels, other, r->drop_name,
-			&matched))
+		struct elem other = { m->fill_right_value, NULL };
+		if (one)
+			other = elem_at(one, i);
+		if (!row_of_pair(j, at, one, &row) ||
+		    !pair(j, i, row, elem_at(r, i), other, &matched))
 			return false;
 	}
 	if (!m->fill_left || seen || !one)
 		return true;
-	struct labels l;
-	return match_labels(j->ev, m, one->labels, &l) &&
-	    pair(j, i, l, (struct elem){ m->fill_left_value, NULL }, one->labels,
-		elem_at(one, i), false, &matched);
+	struct labels many, l;
+	uint32_t row;
+	return match_labels(j->ev, m, one->labels, &many) &&
+	    result_labels(j, many, one->labels, &l) &&
+	    outset_row(j->ev, j->f, &j->out, l, j->e->binary.is_bool, &row) &&
+	    pair(j, i, row, (struct elem){ m->fill_left_value, NULL }, elem_at(one, i), &matched);
 }
 
 static bool *any_of(struct ev *ev, const struct frame *f, const struct rows *rows)
@@ -398,6 +417,10 @@ static bool vector_vector(struct ev *ev, const struct frame *f, const struct pro
 	struct join j = { .ev = ev, .f = f, .e = e, .many = swap ? r : l, .one = swap ? l : r,
 		.swapped = swap };
 	bool *any_many = any_of(ev, f, j.many), *any_one = any_of(ev, f, j.one);
+	j.partner = arena_new(ev->arena, const struct row *, j.many->count);
+	j.out_row = arena_new(ev->arena, uint32_t, j.many->count);
+	if (!j.partner || !j.out_row)
+		return ev_memory(ev);
 	if (!any_many || !any_one || !outset_make(ev, j.many->count, &j.out) ||
 	    !group_rows(ev, m, j.many, j.one, &s))
 		return false;
