@@ -229,7 +229,7 @@ static void over_a_socket(void **state)
 		if (a.datagrams + c.kernel_drops >= datagrams && a.datagrams == before)
 			break;
 	}
-	receiver_stop(&r);
+	receiver_free(&r);
 	close(out);
 	double got = 0;
 	assert_true(agg_counter(w->agg, STR("hits"), &got));

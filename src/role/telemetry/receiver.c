@@ -36,6 +36,7 @@ struct receiver {
 	const struct mem *mem;
 	struct agg *agg;
 	int fd, stop_fd;
+	bool ended;
 	pthread_t thread;
 	struct mmsghdr messages[BATCH];
 	struct iovec parts[BATCH];
@@ -172,15 +173,23 @@ enum err receiver_start(const struct mem *mem, int fd, struct agg *agg, struct r
 	return OK;
 }
 
-void receiver_stop(struct receiver **receiver)
+void receiver_end(struct receiver *r)
 {
-	struct receiver *r = *receiver;
-	if (!r)
+	if (r->ended)
 		return;
 	uint64_t one = 1;
 	ssize_t wrote = write(r->stop_fd, &one, sizeof(one));
 	assert(wrote == (ssize_t)sizeof(one));
 	pthread_join(r->thread, NULL);
+	r->ended = true;
+}
+
+void receiver_free(struct receiver **receiver)
+{
+	struct receiver *r = *receiver;
+	if (!r)
+		return;
+	receiver_end(r);
 	close(r->stop_fd);
 	close(r->fd);
 	mem_free(r->mem, r->buffers);

@@ -23,6 +23,8 @@ struct receiver_counters {
 
 /* Takes fd. The aggregation must outlive the receiver. */
 must_check enum err receiver_start(const struct mem *mem, int fd, struct agg *agg, struct receiver **ret);
-/* Receives what is in the socket's buffer already, then ends the thread. Closes fd. */
-void receiver_stop(struct receiver **receiver);
+/* Receives what is in the socket's buffer already, then ends the thread; counters can be asked until it is freed. */
+void receiver_end(struct receiver *receiver);
+/* Ends it if it has not ended; closes fd. */
+void receiver_free(struct receiver **receiver);
 void receiver_counters(struct receiver *receiver, struct receiver_counters *ret);
