@@ -14,7 +14,7 @@
 static bool side_valid(const struct hist_bucket *b, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		if (!(b[i].count >= 0))
+		if (!(b[i].count >= 0) || b[i].index > HIST_INDEX_MAX || b[i].index < -HIST_INDEX_MAX)
 			return false;
 		if (i > 0 && b[i].index <= b[i - 1].index)
 			return false;
@@ -44,7 +44,7 @@ bool hist_valid(const struct hist *h)
 static double exp_bound(int32_t schema, int32_t index)
 {
 	if (schema < 0) {
-		int64_t e = (int64_t)index << -schema;
+		int64_t e = (int64_t)index * (1 << -schema);
 		if (e == 1024)
 			return DBL_MAX;
 		return e > 1024 ? (double)INFINITY : e < -1100 ? 0 : ldexp(1, (int)e);

@@ -22,6 +22,7 @@
 #define HIST_SCHEMA_MIN (-4)
 #define HIST_SCHEMA_MAX 8
 #define HIST_CUSTOM (-53)
+#define HIST_INDEX_MAX (1 << 24)  /* |index| of a bucket; the range of doubles needs less than 2^19 */
 #define HIST_BUCKETS_MAX 65536u /* per side; a decoder refuses more */
 
 /* How a histogram stands to the one before it in its series. */

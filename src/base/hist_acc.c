@@ -171,12 +171,12 @@ static enum err from_spans(struct arena *a, const struct hist_span *spans, size_
 		return arena_err(a);
 	int64_t index = 0, value = 0;
 	size_t at = 0;
-	for (size_t i = 0; i < span_count; i++) {
+	for (size_t i = 0; i < span_count; i++) { /* offsets are 32 bits: the sum cannot overflow */
 		if (i > 0 && spans[i].offset < 0)
 			return ERR_INPUT;
 		index += spans[i].offset;
 		for (uint32_t k = 0; k < spans[i].length; k++, index++, at++) {
-			if (index > INT32_MAX || index < INT32_MIN)
+			if (index > HIST_INDEX_MAX || index < -HIST_INDEX_MAX)
 				return ERR_INPUT;
 			if (!counts && ck_add(value, deltas[at], &value))
 				return ERR_INPUT;
@@ -276,8 +276,9 @@ static const struct hist_bucket *rd_side(struct arena *a, struct rd *r, bool int
 	struct hist_bucket *out = arena_new(a, struct hist_bucket, n);
 	int64_t index = 0;
 	for (uint64_t i = 0; out && i < n; i++) {
-		index += rd_zigzag(r);
-		if (r->err != OK || index > INT32_MAX || index < INT32_MIN) {
+		if (ck_add(index, rd_zigzag(r), &index))
+			r->err = ERR_INPUT;
+		if (r->err != OK || index > HIST_INDEX_MAX || index < -HIST_INDEX_MAX) {
 			r->err = ERR_INPUT;
 			return NULL;
 		}
