@@ -100,7 +100,7 @@ static struct chan *peer_chan(struct api *api, enum role peer)
 #define WAITING_RETRY SPAN_MS(50)
 
 /* An event that cannot be sent now waits its turn; there is room for a bounded number. */
-static enum err wait_in_line(struct api *api, struct slot *slot, struct str body, struct mono until)
+static enum err wait_in_line(struct api *api, struct slot *slot, enum msg_type type, struct str body, struct mono until)
 {
 	if (api->waiting_count >= API_WAITING_MAX || api->waiting_bytes + body.len > API_WAITING_BYTES)
 		return ERR_BUSY;
@@ -109,6 +109,7 @@ static enum err wait_in_line(struct api *api, struct slot *slot, struct str body
 		return ERR_NOMEM;
 	slot->queued = true;
 	w->id = slot_id(api, slot);
+	w->type = type;
 	w->until = until;
 	w->len = body.len;
 	memcpy(w->bytes, body.ptr, body.len);
@@ -144,7 +145,7 @@ static void waiting_send(struct api *api)
 		struct slot *s = slot_find(api, w->id);
 		bool late = w->until.ns <= now.ns;
 		if (s && !late) {
-			enum err e = api->engine ? chan_send(api->engine, MSG_SUBMIT, w->id, str_make(w->bytes, w->len)) : ERR_GONE;
+			enum err e = api->engine ? chan_send(api->engine, w->type, w->id, str_make(w->bytes, w->len)) : ERR_GONE;
 			if (e != OK)
 				return;
 			s->queued = false;
@@ -168,17 +169,17 @@ static void waiting_retry(struct loop_timer *timer)
 		loop_timer_after(api->loop, &api->waiting_retry, WAITING_RETRY);
 }
 
-enum err ask_event(struct api *api, struct str record, struct call *call, slot_answer *answer, void *user, struct mono until,
-    bool again)
+enum err ask_patiently(struct api *api, enum msg_type type, struct str record, struct call *call, slot_answer *answer, void *user,
+    struct mono until, bool again)
 {
 	struct slot *s = slot_take(api, call, ROLE_ENGINE, answer, user);
 	if (!s)
 		return ERR_BUSY;
 	enum err e = ERR_BUSY;
 	if (!again && api->engine && !api->waiting_first) /* nobody is overtaken */
-		e = chan_send(api->engine, MSG_SUBMIT, slot_id(api, s), record);
+		e = chan_send(api->engine, type, slot_id(api, s), record);
 	if (e == ERR_BUSY || e == ERR_GONE)
-		e = wait_in_line(api, s, record, until);
+		e = wait_in_line(api, s, type, record, until);
 	if (e != OK)
 		slot_give(api, s);
 	return e;
@@ -214,13 +215,39 @@ enum err ask_open(struct api *api, enum role peer, enum msg_type type, struct st
 	return ask_slot(api, peer, type, body, call, answer, user, true, ret_id);
 }
 
+/* A command on its way; kept for another try. */
+struct errand {
+	struct str bytes;
+	slot_answer *answer;
+	void *user;
+	struct mono until;
+};
+
+/* Busy means that nothing was done, so it is safe to ask again; an engine that went away may have done it, so it is not. */
+static void errand_answered(struct call *call, void *user, enum msg_type type, struct str body)
+{
+	struct errand *e = user;
+	struct command_answer answer;
+	if (!call)
+		return;
+	if (command_answer_read(type, body, &answer) == OK && answer.code == SUBMIT_BUSY &&
+	    loop_now(call->api->loop).ns < e->until.ns &&
+	    ask_patiently(call->api, MSG_COMMAND, e->bytes, call, errand_answered, e, e->until, true) == OK)
+		return;
+	e->answer(call, e->user, type, body);
+}
+
 enum err command(struct api *api, const struct record *rec, struct call *call, slot_answer *answer, void *user)
 {
+	struct errand *errand = arena_new(call->req->arena, struct errand, 1);
 	struct buf b = buf_make(api->mem, RECORD_BYTES_MAX);
 	record_encode(&b, rec);
-	enum err e = b.err;
-	if (e == OK)
-		e = ask(api, ROLE_ENGINE, MSG_COMMAND, buf_str(&b), call, answer, user);
+	enum err e = !errand ? ERR_NOMEM : b.err;
+	if (e == OK) {
+		*errand = (struct errand){ arena_str(call->req->arena, buf_str(&b)), answer, user, mono_add(loop_now(api->loop), API_WAIT) };
+		e = errand->bytes.ptr ? ask_patiently(api, MSG_COMMAND, errand->bytes, call, errand_answered, errand, errand->until, false) :
+					ERR_LIMIT;
+	}
 	buf_free(&b);
 	api->counters.commands += e == OK;
 	return e;

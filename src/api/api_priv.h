@@ -158,6 +158,7 @@ struct token {
 struct waiting {
 	struct waiting *next;
 	uint64_t id;
+	enum msg_type type;
 	struct mono until;
 	size_t len;
 	char bytes[];
@@ -278,15 +279,15 @@ typedef void slot_answer(struct call *call, void *user, enum msg_type type, stru
 /* ERR_BUSY: no slot, or no credit and too many wait already; ERR_GONE: the peer is not there. `call` may be NULL. */
 must_check enum err ask(struct api *api, enum role peer, enum msg_type type, struct str body, struct call *call,
     slot_answer *answer, void *user);
-/* An event for the engine. When the engine is not there, or busy, it waits in line until `until`; then the
- * answer is that of a peer that has gone. `again`: it was refused as busy just now, so it goes to the line at once. */
-must_check enum err ask_event(struct api *api, struct str record, struct call *call, slot_answer *answer, void *user,
-    struct mono until, bool again);
+/* For the engine. When it is not there, or has no credit, the question waits in line until `until`; then the answer is that of
+ * a peer that has gone. `again`: it was refused as busy just now, so it goes to the line at once. */
+must_check enum err ask_patiently(struct api *api, enum msg_type type, struct str record, struct call *call, slot_answer *answer,
+    void *user, struct mono until, bool again);
 /* A question with several answers: `stays` until slot_free. */
 must_check enum err ask_open(struct api *api, enum role peer, enum msg_type type, struct str body, struct call *call,
     slot_answer *answer, void *user, uint64_t *ret_id);
 void slot_free(struct api *api, uint64_t id);
-/* Sends a record as a COMMAND. */
+/* Sends a record as a COMMAND; an engine that is starting or busy is asked again for some seconds. */
 must_check enum err command(struct api *api, const struct record *rec, struct call *call, slot_answer *answer, void *user);
 struct command_answer {
 	enum submit_code code;

@@ -157,7 +157,7 @@ static bool try_again(struct call *call, struct part *part, bool answered)
 	struct mono now = loop_now(call->api->loop);
 	if (!part->bytes.ptr || now.ns >= s->until.ns || (!answered && s->form == FORM_CHANGE))
 		return false;
-	return ask_event(call->api, part->bytes, call, on_answer, part, s->until, true) == OK;
+	return ask_patiently(call->api, MSG_SUBMIT, part->bytes, call, on_answer, part, s->until, true) == OK;
 }
 
 static void on_answer(struct call *call, void *user, enum msg_type type, struct str body)
@@ -207,7 +207,7 @@ static void submit_all(struct call *call, enum event_form form, const struct rec
 		enum err e = api->encode.err;
 		parts[i] = (struct part){ s, arena_err(a) == OK ? arena_str(a, buf_str(&api->encode)) : (struct str){ NULL, 0 } };
 		if (e == OK)
-			e = ask_event(api, buf_str(&api->encode), call, on_answer, &parts[i], s->until, false);
+			e = ask_patiently(api, MSG_SUBMIT, buf_str(&api->encode), call, on_answer, &parts[i], s->until, false);
 		if (e == OK)
 			continue;
 		s->answered++;

@@ -25,7 +25,7 @@ struct http_conn;
 struct http_request {
 	struct http_head head;  /* valid until gone */
 	struct str body;        /* from ready on, when not streamed */
-	struct arena *arena;    /* for the handler; lives until gone; 1 MiB */
+	struct arena *arena;    /* for the handler; lives until gone; at most 8 MiB */
 	struct str remote;      /* the client's address as text, without the port */
 	bool secure;            /* came over TLS */
 	void *user;             /* the handler's; NULL at begin */

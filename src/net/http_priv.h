@@ -17,7 +17,7 @@
 #define HTTP_OUT_LOW (64u * 1024)
 #define HTTP_OUT_MAX ((size_t)256 << 20)
 #define HTTP_DISCARD_MAX 65536u     /* an unwanted body up to this is read and dropped to keep the connection */
-#define HTTP_ARENA_BYTES ((size_t)1 << 20)
+#define HTTP_ARENA_BYTES ((size_t)8 << 20)
 #define HTTP_POOL_MAX 64u
 
 #define HTTP_IDLE_WAIT SPAN_S(60)

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""/status tells the truth: before and after the first page, when a provider fails, and when a role is dead."""
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
+import quis  # noqa: E402
+
+
+def look(q):
+    a = quis.http_request('GET', q.url + '/status?format=json', timeout=10)
+    checks = {c['name']: c for c in a.json['checks']}
+    quis.equal(a.status, 200 if a.json['ok'] else 503)
+    quis.equal('QUIS-OK' in a.text, a.json['ok'], 'the word')
+    return a.json['ok'], checks
+
+
+def bad(q):
+    return {n for n, c in look(q)[1].items() if not c['ok']}
+
+
+def test_a_fresh_installation_proves_itself():
+    with quis.Quisd() as q:
+        quis.wait_for('QUIS-OK', lambda: look(q)[0], 30)
+        ok, checks = look(q)
+        for role in ('engine', 'telemetry', 'notifier', 'auditor', 'prober', 'web', 'web2'):
+            quis.check(checks[f'role {role}']['age_s'] < 5, checks)
+        quis.check('accepted a page' in checks['paging']['text'], checks['paging'])
+        page = quis.http_request('GET', q.url + '/status')
+        quis.equal(page.status, 200)
+        quis.check('QUIS-OK' in page.text and '<script' not in page.text and 'width=device-width' in page.text, page.text)
+        quis.check('prefers-color-scheme:dark' in page.text, 'both themes')
+        quis.check(quis.http_request('GET', q.url + '/status', headers={'Accept': 'application/json'}).json['ok'])
+        quis.check(quis.http_request('GET', q.url + '/status', headers={'Accept': 'text/html,application/json;q=0.9'}).text.startswith('<!doctype'))
+        quis.equal(quis.http_request('GET', q.url + '/healthz').text, 'ok\n')
+        text = quis.http_request('GET', q.url + '/metrics').text
+        for name in ('quis_events_total{', 'quis_http_connections{', 'quis_role_ok{', 'quis_build_info{'):
+            quis.check(name in text, name)
+
+
+def test_no_page_was_accepted_yet():
+    with quis.Sink(answer=lambda r: (500, b'no')) as sink:
+        provider = {'name': 'hook', 'type': 'webhook', 'url': sink.url + '/hook'}
+        with quis.Quisd(providers=[provider]) as q:
+            quis.wait_for('the rest to be well', lambda: 'paging' in bad(q) and not {n for n in bad(q) if n.startswith('role web')}, 20)
+            quis.check(not look(q)[0])
+
+
+def test_a_dead_engine_is_seen_and_does_not_stop_the_page():
+    with quis.Quisd() as q:
+        quis.wait_for('QUIS-OK', lambda: look(q)[0], 30)
+        pid = q.pid_of('engine')
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            quis.wait_for('the engine to be called bad', lambda: 'role engine' in bad(q), 20)
+            quis.check('control store' not in bad(q), 'the store can be read without the engine')
+        finally:
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+        quis.wait_for('QUIS-OK again', lambda: look(q)[0], 40)
+        q.kill_role('telemetry')
+        quis.wait_for('QUIS-OK after telemetry', lambda: look(q)[0], 40)
+
+
+def test_a_failing_provider_is_seen():
+    with quis.Mailbox() as box, quis.Quisd(providers=[box.provider()]) as q:
+        q.api('POST', '/api/quis/v1/test-page', {'user': 'ana', 'contact': 'mail'})
+        box.wait()
+        quis.wait_for('paging to be proven', lambda: 'paging' not in bad(q), 20)
+        port, answers = box.port, []
+        box.stop()
+        q.trigger(quis.KEY, 'nobody hears this')
+        quis.wait_for('paging to be bad', lambda: 'paging' in bad(q), 60)
+        del port, answers
+
+
+if __name__ == '__main__':
+    quis.run_tests(quis.tests_of(globals()))
