@@ -2,9 +2,9 @@
  *
  * Arithmetic on native histograms. Contract in hist.h.
  *
- * Two histograms are first brought to one layout (struct layout: the lower schema, the zero threshold
- * that both can have, the custom borders that both have), which is a linear map, and then merged bucket
- * by bucket in order of the index.
+ * Two histograms are first brought to one layout (struct layout: the lower schema, the zero
+ * threshold that both can have, the custom borders that both have), which is a linear map, and then
+ * merged bucket by bucket in order of the index.
  */
 #include "base/hist.h"
 #include <assert.h>
@@ -14,7 +14,8 @@
 static bool side_valid(const struct hist_bucket *b, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		if (!(b[i].count >= 0) || b[i].index > HIST_INDEX_MAX || b[i].index < -HIST_INDEX_MAX)
+		if (!(b[i].count >= 0) || b[i].index > HIST_INDEX_MAX ||
+		    b[i].index < -HIST_INDEX_MAX)
 			return false;
 		if (i > 0 && b[i].index <= b[i - 1].index)
 			return false;
@@ -30,14 +31,14 @@ bool hist_valid(const struct hist *h)
 		return false;
 	if (h->schema != HIST_CUSTOM)
 		return h->schema >= HIST_SCHEMA_MIN && h->schema <= HIST_SCHEMA_MAX &&
-		    h->custom_count == 0;
+		       h->custom_count == 0;
 	if (h->neg_count != 0 || h->zero_count != 0)
 		return false;
 	for (uint32_t i = 0; i < h->custom_count; i++)
 		if (!isfinite(h->custom[i]) || (i > 0 && h->custom[i] <= h->custom[i - 1]))
 			return false;
 	return h->pos_count == 0 ||
-	    (h->pos[0].index >= 0 && h->pos[h->pos_count - 1].index <= (int32_t)h->custom_count);
+	       (h->pos[0].index >= 0 && h->pos[h->pos_count - 1].index <= (int32_t)h->custom_count);
 }
 
 /* The upper border of an exponential bucket. */
@@ -85,8 +86,8 @@ int32_t hist_index(int32_t schema, double v)
 	return (e - 1) * per + part;
 }
 
-static enum err copy_side(struct arena *a, const struct hist_bucket *b, uint32_t n,
-    const struct hist_bucket **ret)
+static enum err copy_side(
+    struct arena *a, const struct hist_bucket *b, uint32_t n, const struct hist_bucket **ret)
 {
 	struct hist_bucket *out = arena_new(a, struct hist_bucket, n);
 	if (!out)
@@ -273,8 +274,8 @@ static enum err conform_side(struct arena *a, const struct hist *h, const struct
 	return OK;
 }
 
-static enum err conform_custom(struct arena *a, const struct hist *h, const struct layout *l,
-    struct hist *out)
+static enum err conform_custom(
+    struct arena *a, const struct hist *h, const struct layout *l, struct hist *out)
 {
 	struct hist_bucket *b = arena_new(a, struct hist_bucket, h->pos_count);
 	if (!b)
@@ -297,8 +298,8 @@ static enum err conform_custom(struct arena *a, const struct hist *h, const stru
 }
 
 /* h in that layout; borrows h's arrays where nothing changes. */
-static enum err conform(struct arena *a, const struct hist *h, const struct layout *l,
-    struct hist *ret)
+static enum err conform(
+    struct arena *a, const struct hist *h, const struct layout *l, struct hist *ret)
 {
 	struct hist out = *h;
 	enum err e = OK;
@@ -307,8 +308,8 @@ static enum err conform(struct arena *a, const struct hist *h, const struct layo
 		if (!same_customs(h, l->custom_count, l->custom))
 			e = conform_custom(a, h, l, &out);
 	} else if (l->schema != h->schema || l->zero_threshold != h->zero_threshold) {
-		e = conform_side(a, h, h->pos, h->pos_count, l, &out.pos, &out.pos_count,
-		    &out.zero_count);
+		e = conform_side(
+		    a, h, h->pos, h->pos_count, l, &out.pos, &out.pos_count, &out.zero_count);
 		if (e == OK)
 			e = conform_side(a, h, h->neg, h->neg_count, l, &out.neg, &out.neg_count,
 			    &out.zero_count);
@@ -324,8 +325,8 @@ enum err hist_reduce(struct arena *a, const struct hist *h, int32_t schema, stru
 {
 	if (hist_is_custom(h) || schema > h->schema || schema < HIST_SCHEMA_MIN)
 		return ERR_INPUT;
-	return conform(a, h, &(struct layout){ .schema = schema, .zero_threshold = h->zero_threshold },
-	    ret);
+	return conform(
+	    a, h, &(struct layout){ .schema = schema, .zero_threshold = h->zero_threshold }, ret);
 }
 
 static enum err merge_side(struct arena *a, const struct hist_bucket *x, uint32_t nx,
@@ -343,8 +344,8 @@ static enum err merge_side(struct arena *a, const struct hist_bucket *x, uint32_
 			out[n++] = (struct hist_bucket){ y[k].index, sign * y[k].count };
 			k++;
 		} else {
-			out[n++] = (struct hist_bucket){ x[i].index,
-				x[i].count + sign * y[k].count };
+			out[n++] =
+			    (struct hist_bucket){ x[i].index, x[i].count + sign * y[k].count };
 			i++;
 			k++;
 		}
@@ -385,11 +386,11 @@ static enum err combine(struct arena *a, const struct hist *x, const struct hist
 	out.hint = hint_of(x, y, note);
 	if (note && reconciled)
 		note->bounds_reconciled = true;
-	e = merge_side(a, cx.pos, cx.pos_count, cy.pos, cy.pos_count, sign, &out.pos,
-	    &out.pos_count);
+	e = merge_side(
+	    a, cx.pos, cx.pos_count, cy.pos, cy.pos_count, sign, &out.pos, &out.pos_count);
 	if (e == OK)
-		e = merge_side(a, cx.neg, cx.neg_count, cy.neg, cy.neg_count, sign, &out.neg,
-		    &out.neg_count);
+		e = merge_side(
+		    a, cx.neg, cx.neg_count, cy.neg, cy.neg_count, sign, &out.neg, &out.neg_count);
 	if (e == OK)
 		*ret = out;
 	return e;
@@ -407,7 +408,8 @@ enum err hist_sub(struct arena *a, const struct hist *x, const struct hist *y, s
 	return combine(a, x, y, -1, ret, note);
 }
 
-static enum err scale(struct arena *a, const struct hist *h, double f, bool divide, struct hist *ret)
+static enum err scale(
+    struct arena *a, const struct hist *h, double f, bool divide, struct hist *ret)
 {
 	struct hist out = *h;
 	out.count = divide ? h->count / f : h->count * f;
@@ -446,8 +448,8 @@ enum err hist_divide(struct arena *a, const struct hist *h, double f, struct his
 	return scale(a, h, f, true, ret);
 }
 
-static bool side_equal(const struct hist_bucket *x, uint32_t nx, const struct hist_bucket *y,
-    uint32_t ny)
+static bool side_equal(
+    const struct hist_bucket *x, uint32_t nx, const struct hist_bucket *y, uint32_t ny)
 {
 	uint32_t i = 0, k = 0;
 	for (;;) {
@@ -467,16 +469,16 @@ static bool side_equal(const struct hist_bucket *x, uint32_t nx, const struct hi
 bool hist_equal(const struct hist *x, const struct hist *y)
 {
 	return x->schema == y->schema && x->count == y->count &&
-	    memcmp(&x->sum, &y->sum, sizeof(x->sum)) == 0 && x->zero_count == y->zero_count &&
-	    (hist_is_custom(x) || x->zero_threshold == y->zero_threshold) &&
-	    same_customs(x, y->custom_count, y->custom) &&
-	    side_equal(x->pos, x->pos_count, y->pos, y->pos_count) &&
-	    side_equal(x->neg, x->neg_count, y->neg, y->neg_count);
+	       memcmp(&x->sum, &y->sum, sizeof(x->sum)) == 0 && x->zero_count == y->zero_count &&
+	       (hist_is_custom(x) || x->zero_threshold == y->zero_threshold) &&
+	       same_customs(x, y->custom_count, y->custom) &&
+	       side_equal(x->pos, x->pos_count, y->pos, y->pos_count) &&
+	       side_equal(x->neg, x->neg_count, y->neg, y->neg_count);
 }
 
 /* True when a bucket counts less than it did. */
-static bool side_fell(const struct hist_bucket *now, uint32_t n, const struct hist_bucket *before,
-    uint32_t nb)
+static bool side_fell(
+    const struct hist_bucket *now, uint32_t n, const struct hist_bucket *before, uint32_t nb)
 {
 	uint32_t i = 0;
 	for (uint32_t k = 0; k < nb; k++) {
@@ -489,8 +491,8 @@ static bool side_fell(const struct hist_bucket *now, uint32_t n, const struct hi
 	return false;
 }
 
-enum err hist_is_reset(struct arena *a, const struct hist *now, const struct hist *before,
-    bool *ret_reset)
+enum err hist_is_reset(
+    struct arena *a, const struct hist *now, const struct hist *before, bool *ret_reset)
 {
 	*ret_reset = true;
 	if (now->hint == HIST_RESET)
@@ -519,7 +521,7 @@ enum err hist_is_reset(struct arena *a, const struct hist *now, const struct his
 		e = conform(a, before, &l, &cb);
 	if (e == OK)
 		*ret_reset = side_fell(cn.pos, cn.pos_count, cb.pos, cb.pos_count) ||
-		    side_fell(cn.neg, cn.neg_count, cb.neg, cb.neg_count);
+		             side_fell(cn.neg, cn.neg_count, cb.neg, cb.neg_count);
 	return e;
 }
 
@@ -545,7 +547,8 @@ enum err hist_sum_start(struct arena *a, const struct hist *h, struct hist_sum *
 	e = hist_scale(a, h, 0, &s.low);
 	if (e != OK)
 		return e;
-	s.low.sum = s.low.count = s.low.zero_count = 0; /* not NaN from an infinite sum times zero */
+	s.low.sum = s.low.count = s.low.zero_count =
+	    0; /* not NaN from an infinite sum times zero */
 	struct hist_bucket *low = (struct hist_bucket *)s.low.pos;
 	for (uint32_t i = 0; i < s.low.pos_count; i++)
 		low[i].count = 0;
@@ -582,8 +585,8 @@ static enum err kahan_side(struct arena *a, const struct hist_bucket *x,
 	return OK;
 }
 
-enum err hist_sum_add(struct arena *a, struct hist_sum *s, const struct hist *h,
-    struct hist_note *note)
+enum err hist_sum_add(
+    struct arena *a, struct hist_sum *s, const struct hist *h, struct hist_note *note)
 {
 	assert(s->added > 0);
 	assert(s->total.pos_count == s->low.pos_count && s->total.neg_count == s->low.neg_count);
@@ -607,11 +610,11 @@ enum err hist_sum_add(struct arena *a, struct hist_sum *s, const struct hist *h,
 	kahan(add.zero_count, &total.zero_count, &low.zero_count);
 	uint32_t pos = 0, neg = 0;
 	const struct hist_bucket *tp, *lp, *tn, *ln;
-	e = kahan_side(a, total.pos, low.pos, total.pos_count, add.pos, add.pos_count, &tp, &lp,
-	    &pos);
+	e = kahan_side(
+	    a, total.pos, low.pos, total.pos_count, add.pos, add.pos_count, &tp, &lp, &pos);
 	if (e == OK)
-		e = kahan_side(a, total.neg, low.neg, total.neg_count, add.neg, add.neg_count, &tn,
-		    &ln, &neg);
+		e = kahan_side(
+		    a, total.neg, low.neg, total.neg_count, add.neg, add.neg_count, &tn, &ln, &neg);
 	if (e != OK)
 		return e;
 	total.pos = tp;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Histograms from outside and to bytes: the accumulator of observed values, spans of the wire formats,
- * our own codec. Contract in hist.h.
+ * Histograms from outside and to bytes: the accumulator of observed values, spans of the wire
+ * formats, our own codec. Contract in hist.h.
  */
 #include "base/hist.h"
 #include <assert.h>
@@ -11,8 +11,12 @@ struct hist_acc hist_acc_make(const struct mem *mem, int32_t schema, uint32_t bu
 {
 	assert(schema >= HIST_SCHEMA_MIN && schema <= HIST_SCHEMA_MAX);
 	assert(bucket_max > 1 && bucket_max <= HIST_BUCKETS_MAX);
-	return (struct hist_acc){ .mem = mem, .schema = schema, .bucket_max = bucket_max,
-		.zero_threshold = HIST_ACC_ZERO, .min = INFINITY, .max = -INFINITY };
+	return (struct hist_acc){ .mem = mem,
+		.schema = schema,
+		.bucket_max = bucket_max,
+		.zero_threshold = HIST_ACC_ZERO,
+		.min = INFINITY,
+		.max = -INFINITY };
 }
 
 void hist_acc_free(struct hist_acc *acc)
@@ -98,9 +102,9 @@ enum err hist_acc_observe(struct hist_acc *acc, double v, double n)
 	} else {
 		double edge = isinf(v) ? 0x1.fffffffffffffp1023 : fabs(v);
 		int32_t index = hist_index(acc->schema, edge);
-		enum err e = v > 0 ?
-			  side_add(acc->mem, &acc->pos, &acc->pos_count, &acc->pos_cap, index, n) :
-			  side_add(acc->mem, &acc->neg, &acc->neg_count, &acc->neg_cap, index, n);
+		enum err e =
+		    v > 0 ? side_add(acc->mem, &acc->pos, &acc->pos_count, &acc->pos_cap, index, n)
+		          : side_add(acc->mem, &acc->neg, &acc->neg_count, &acc->neg_cap, index, n);
 		if (e != OK)
 			return e;
 	}
@@ -124,15 +128,15 @@ enum err hist_acc_merge(struct hist_acc *acc, const struct hist *h)
 	int32_t shift = h->schema - acc->schema;
 	for (uint32_t i = 0; i < h->pos_count; i++) {
 		int32_t index = shift ? ((h->pos[i].index - 1) >> shift) + 1 : h->pos[i].index;
-		enum err e = side_add(acc->mem, &acc->pos, &acc->pos_count, &acc->pos_cap, index,
-		    h->pos[i].count);
+		enum err e = side_add(
+		    acc->mem, &acc->pos, &acc->pos_count, &acc->pos_cap, index, h->pos[i].count);
 		if (e != OK)
 			return e;
 	}
 	for (uint32_t i = 0; i < h->neg_count; i++) {
 		int32_t index = shift ? ((h->neg[i].index - 1) >> shift) + 1 : h->neg[i].index;
-		enum err e = side_add(acc->mem, &acc->neg, &acc->neg_count, &acc->neg_cap, index,
-		    h->neg[i].count);
+		enum err e = side_add(
+		    acc->mem, &acc->neg, &acc->neg_count, &acc->neg_cap, index, h->neg[i].count);
 		if (e != OK)
 			return e;
 	}
@@ -148,10 +152,16 @@ enum err hist_acc_merge(struct hist_acc *acc, const struct hist *h)
 
 struct hist hist_acc_view(const struct hist_acc *acc)
 {
-	return (struct hist){ .schema = acc->schema, .hint = HIST_UNKNOWN,
-		.zero_threshold = acc->zero_threshold, .zero_count = acc->zero_count,
-		.count = acc->count, .sum = acc->sum, .pos = acc->pos, .pos_count = acc->pos_count,
-		.neg = acc->neg, .neg_count = acc->neg_count };
+	return (struct hist){ .schema = acc->schema,
+		.hint = HIST_UNKNOWN,
+		.zero_threshold = acc->zero_threshold,
+		.zero_count = acc->zero_count,
+		.count = acc->count,
+		.sum = acc->sum,
+		.pos = acc->pos,
+		.pos_count = acc->pos_count,
+		.neg = acc->neg,
+		.neg_count = acc->neg_count };
 }
 
 /* Walks the spans; counts come from `counts`, or from `deltas` when counts is NULL. */
@@ -196,8 +206,8 @@ enum err hist_from_spans(struct arena *a, const struct hist_span *spans, size_t 
     const double *counts, size_t count_count, const struct hist_bucket **ret, uint32_t *ret_count)
 {
 	static const double none = 0;
-	return from_spans(a, spans, span_count, counts ? counts : &none, NULL, count_count, ret,
-	    ret_count);
+	return from_spans(
+	    a, spans, span_count, counts ? counts : &none, NULL, count_count, ret, ret_count);
 }
 
 enum err hist_from_deltas(struct arena *a, const struct hist_span *spans, size_t span_count,
@@ -265,8 +275,8 @@ void hist_put(struct buf *b, const struct hist *h)
 		put_f64(b, h->custom[i]);
 }
 
-static const struct hist_bucket *rd_side(struct arena *a, struct rd *r, bool ints,
-    uint32_t *ret_count)
+static const struct hist_bucket *rd_side(
+    struct arena *a, struct rd *r, bool ints, uint32_t *ret_count)
 {
 	uint64_t n = rd_varint(r);
 	if (n > HIST_BUCKETS_MAX || n > r->rest.len) {

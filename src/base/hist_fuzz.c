@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Histograms out of any bytes: what is read is valid, writes back to the same, and can be computed with.
+ * Histograms out of any bytes: what is read is valid, writes back to the same, and can be computed
+ * with.
  */
 #include "base/hist.h"
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Questions to a native histogram: the walk over its buckets, quantile, fraction, variance. Contract
- * in hist.h.
+ * Questions to a native histogram: the walk over its buckets, quantile, fraction, variance.
+ * Contract in hist.h.
  */
 #include "base/hist.h"
 #include <assert.h>
@@ -125,8 +125,7 @@ static double rank_at(const struct hist_range *b, double rank, double v)
 		return rank + b->count * (v - b->lower) / (b->upper - b->lower);
 	}
 	double lower = log2(fabs(b->lower)), upper = log2(fabs(b->upper)), x = log2(fabs(v));
-	double share = v > 0 ? (x - lower) / (upper - lower) :
-			       1 - ((x - upper) / (lower - upper));
+	double share = v > 0 ? (x - lower) / (upper - lower) : 1 - ((x - upper) / (lower - upper));
 	return rank + b->count * share;
 }
 
@@ -252,8 +251,8 @@ static double keep_of(const struct hist_range *b, double t, bool upper, double *
 	return kept;
 }
 
-enum err hist_trim(struct arena *a, const struct hist *h, double threshold, bool upper,
-    struct hist *ret)
+enum err hist_trim(
+    struct arena *a, const struct hist *h, double threshold, bool upper, struct hist *ret)
 {
 	struct hist out;
 	double sum = 0, count = 0;

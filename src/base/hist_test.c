@@ -57,11 +57,12 @@ static void test_bounds(void **state)
 	}
 }
 
-static struct hist make(const struct hist_bucket *pos, uint32_t n, int32_t schema, double count,
-    double sum)
+static struct hist make(
+    const struct hist_bucket *pos, uint32_t n, int32_t schema, double count, double sum)
 {
-	return (struct hist){ .schema = schema, .count = count, .sum = sum, .pos = pos,
-		.pos_count = n };
+	return (struct hist){
+		.schema = schema, .count = count, .sum = sum, .pos = pos, .pos_count = n
+	};
 }
 
 static void test_add_differing_schema(void **state)
@@ -93,8 +94,8 @@ static void test_zero_threshold(void **state)
 	(void)state;
 	struct arena *a = arena_for_test();
 	struct hist_bucket pos[] = { { -3, 1 }, { 0, 2 }, { 2, 3 } }; /* (1/16,1/8] (1/2,1] (2,4] */
-	struct hist x = make(pos, 3, 0, 6, 6), y = { .schema = 0, .zero_threshold = 0.25,
-		.zero_count = 7, .count = 7 }, z;
+	struct hist x = make(pos, 3, 0, 6, 6),
+	            y = { .schema = 0, .zero_threshold = 0.25, .zero_count = 7, .count = 7 }, z;
 	assert_int_equal(hist_add(a, &x, &y, &z, NULL), OK);
 	near(z.zero_threshold, 0.25);
 	near(z.zero_count, 8);

@@ -88,7 +88,7 @@ static bool plain(struct str name, bool colon)
 	for (size_t i = 0; i < name.len; i++) {
 		char c = name.ptr[i];
 		bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-		    (colon && c == ':') || (i > 0 && c >= '0' && c <= '9');
+		          (colon && c == ':') || (i > 0 && c >= '0' && c <= '9');
 		if (!ok)
 			return false;
 	}
@@ -233,8 +233,8 @@ enum err labels_copy(struct arena *a, struct labels l, struct labels *ret)
 	return OK;
 }
 
-enum err labels_with(struct arena *a, struct labels l, struct str name, struct str value,
-    struct labels *ret)
+enum err labels_with(
+    struct arena *a, struct labels l, struct str name, struct str value, struct labels *ret)
 {
 	assert(name.len > 0);
 	struct label *out = arena_new(a, struct label, (size_t)l.count + 1);
@@ -350,8 +350,8 @@ static uint32_t map_slot(const struct labels_map *m, struct labels l, uint64_t h
 	return at;
 }
 
-enum err labels_map_put(struct labels_map *m, struct labels l, uint32_t *ret_number,
-    bool *ret_is_new)
+enum err labels_map_put(
+    struct labels_map *m, struct labels l, uint32_t *ret_number, bool *ret_is_new)
 {
 	uint64_t h = labels_hash(l);
 	uint32_t at = map_slot(m, l, h);

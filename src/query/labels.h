@@ -29,7 +29,8 @@ bool labels_eq(struct labels a, struct labels b);
 uint64_t labels_hash(struct labels l);
 /* {"__name__":"up","job":"x"} */
 void labels_json(struct labels l, struct buf *b);
-/* up{job="x"}, or {job="x"} without a name; names that are not plain are quoted: {"my.up", "a.b"="x"}. */
+/* up{job="x"}, or {job="x"} without a name; names that are not plain are quoted: {"my.up",
+ * "a.b"="x"}. */
 void labels_text(struct labels l, struct buf *b);
 /* The same, but the name stays inside the braces: {__name__="up", job="x"}. */
 void labels_text_flat(struct labels l, struct buf *b);
@@ -39,15 +40,15 @@ void labels_quote(struct buf *b, struct str s);
 bool labels_name_plain(struct str name);
 /* [a-zA-Z_:][a-zA-Z0-9_:]* */
 bool labels_metric_plain(struct str name);
-/* A new set: the bytes of `list` sorted, empty values left out. ERR_INPUT when a name comes twice or
- * is empty, ERR_LIMIT, ERR_NOMEM. The strings themselves stay borrowed. */
-must_check enum err labels_make(struct arena *a, const struct label *list, size_t count,
-    struct labels *ret);
+/* A new set: the bytes of `list` sorted, empty values left out. ERR_INPUT when a name comes twice
+ * or is empty, ERR_LIMIT, ERR_NOMEM. The strings themselves stay borrowed. */
+must_check enum err labels_make(
+    struct arena *a, const struct label *list, size_t count, struct labels *ret);
 /* A copy with its own strings. */
 must_check enum err labels_copy(struct arena *a, struct labels l, struct labels *ret);
 /* `l` with one label set (or removed when the value is empty). */
-must_check enum err labels_with(struct arena *a, struct labels l, struct str name, struct str value,
-    struct labels *ret);
+must_check enum err labels_with(
+    struct arena *a, struct labels l, struct str name, struct str value, struct labels *ret);
 /* Only, or all but, the named labels (and, for without, never __name__). */
 must_check enum err labels_keep(struct arena *a, struct labels l, const struct str *names,
     size_t name_count, struct labels *ret);
@@ -66,7 +67,7 @@ struct labels_map {
 };
 must_check enum err labels_map_make(struct arena *a, size_t expected, struct labels_map *ret);
 /* The number of l, added when new. ERR_NOMEM or ERR_LIMIT. */
-must_check enum err labels_map_put(struct labels_map *m, struct labels l, uint32_t *ret_number,
-    bool *ret_is_new);
+must_check enum err labels_map_put(
+    struct labels_map *m, struct labels l, uint32_t *ret_number, bool *ret_is_new);
 /* The number, or UINT32_MAX. */
 uint32_t labels_map_find(const struct labels_map *m, struct labels l);

@@ -41,7 +41,8 @@ static void test_make(void **state)
 	same_text(&b, "up{\"a.b\"=\"q\\\"\\n\", job=\"x\"}");
 	labels_json(l, &b);
 	same_text(&b, "{\"__name__\":\"up\",\"a.b\":\"q\\\"\\n\",\"job\":\"x\"}");
-	struct label odd[] = { { LABEL_NAME, STR("my.up") }, { STR("j"), STR("\xff" "\xc3\xa9") } };
+	struct label odd[] = { { LABEL_NAME, STR("my.up") }, { STR("j"), STR("\xff"
+		                                                             "\xc3\xa9") } };
 	assert_int_equal(labels_make(a, odd, 2, &again), OK);
 	labels_text(again, &b);
 	same_text(&b, "{\"my.up\", j=\"\\xff\xc3\xa9\"}");
@@ -101,9 +102,8 @@ static void test_map(void **state)
 			*one = (struct label){ STR("n"), str_c(text) };
 			uint32_t number;
 			bool is_new;
-			assert_int_equal(labels_map_put(&map, (struct labels){ one, 1 }, &number,
-					     &is_new),
-			    OK);
+			assert_int_equal(
+			    labels_map_put(&map, (struct labels){ one, 1 }, &number, &is_new), OK);
 			assert_int_equal(number, i);
 			assert_int_equal(is_new, round == 0);
 		}
@@ -113,8 +113,8 @@ static void test_map(void **state)
 	arena_close(&a);
 }
 
-static struct matcher matcher_of(struct arena *a, enum match_type type, struct str name,
-    struct str value)
+static struct matcher matcher_of(
+    struct arena *a, enum match_type type, struct str name, struct str value)
 {
 	struct matcher m = { .type = type, .name = name, .value = value };
 	struct regex *re = NULL;
@@ -140,8 +140,9 @@ static void test_memsource(void **state)
 	assert_int_equal(memsource_add(mem, lx, 2500, 7, 500), OK);
 	struct source s = memsource_source(mem);
 	struct matcher m = matcher_of(a, MATCH_EQ, LABEL_NAME, STR("m"));
-	struct source_query q = { .matchers = &m, .matcher_count = 1, .min_ms = 1001,
-		.max_ms = 3000 };
+	struct source_query q = {
+		.matchers = &m, .matcher_count = 1, .min_ms = 1001, .max_ms = 3000
+	};
 	struct source_result r;
 	assert_int_equal(s.select(s.ctx, a, &q, &r), OK);
 	assert_int_equal(r.count, 2);
@@ -156,8 +157,9 @@ static void test_memsource(void **state)
 	struct matcher one = matcher_of(a, MATCH_NRE, STR("x"), STR("1|3"));
 	const struct matcher *sets[] = { &one };
 	size_t counts[] = { 1 };
-	struct source_filter f = { .sets = sets, .set_counts = counts, .count = 1, .min_ms = 0,
-		.max_ms = 9000 };
+	struct source_filter f = {
+		.sets = sets, .set_counts = counts, .count = 1, .min_ms = 0, .max_ms = 9000
+	};
 	struct source_names names;
 	assert_int_equal(s.label_values(s.ctx, a, STR("x"), &f, &names), OK);
 	assert_int_equal(names.count, 1);

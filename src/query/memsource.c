@@ -99,8 +99,7 @@ static enum err series_of(struct memsource *m, struct labels l, struct mem_serie
 		enum err e = labels_copy(m->arena, l, &s.labels);
 		if (e != OK)
 			return e;
-		memmove(m->series + at + 1, m->series + at,
-		    (m->count - at) * sizeof(*m->series));
+		memmove(m->series + at + 1, m->series + at, (m->count - at) * sizeof(*m->series));
 		m->series[at] = s;
 		m->count++;
 	}
@@ -135,14 +134,14 @@ static enum err add_point(struct memsource *m, struct labels l, struct point p)
 	return OK;
 }
 
-enum err memsource_add(struct memsource *m, struct labels l, int64_t ms, double value,
-    int64_t start_ms)
+enum err memsource_add(
+    struct memsource *m, struct labels l, int64_t ms, double value, int64_t start_ms)
 {
 	return add_point(m, l, (struct point){ .ms = ms, .start_ms = start_ms, .value = value });
 }
 
-enum err memsource_add_hist(struct memsource *m, struct labels l, int64_t ms, const struct hist *h,
-    int64_t start_ms)
+enum err memsource_add_hist(
+    struct memsource *m, struct labels l, int64_t ms, const struct hist *h, int64_t start_ms)
 {
 	struct hist *copy = arena_new(m->arena, struct hist, 1);
 	if (!copy)
@@ -186,14 +185,18 @@ static enum err fill_series(struct arena *a, const struct mem_series *s, int64_t
 		}
 	}
 	assert(nf == floats && nh == hists);
-	*ret = (struct source_series){ .labels = s->labels, .samples = f, .sample_count = nf,
-		.hists = h, .hist_count = nh, .sample_starts = starts ? fs : NULL,
+	*ret = (struct source_series){ .labels = s->labels,
+		.samples = f,
+		.sample_count = nf,
+		.hists = h,
+		.hist_count = nh,
+		.sample_starts = starts ? fs : NULL,
 		.hist_starts = starts ? hs : NULL };
 	return OK;
 }
 
-static enum err mem_select(void *ctx, struct arena *a, const struct source_query *q,
-    struct source_result *ret)
+static enum err mem_select(
+    void *ctx, struct arena *a, const struct source_query *q, struct source_result *ret)
 {
 	struct memsource *m = ctx;
 	struct source_series *out = arena_new(a, struct source_series, m->count);
@@ -229,8 +232,8 @@ static bool wanted(const struct mem_series *s, const struct source_filter *f)
 	return f->count == 0;
 }
 
-static enum err mem_series(void *ctx, struct arena *a, const struct source_filter *f,
-    struct source_result *ret)
+static enum err mem_series(
+    void *ctx, struct arena *a, const struct source_filter *f, struct source_result *ret)
 {
 	struct memsource *m = ctx;
 	struct source_series *out = arena_new(a, struct source_series, m->count);
@@ -282,8 +285,8 @@ static enum err mem_strings(struct memsource *m, struct arena *a, const struct s
 	return OK;
 }
 
-static enum err mem_label_names(void *ctx, struct arena *a, const struct source_filter *f,
-    struct source_names *ret)
+static enum err mem_label_names(
+    void *ctx, struct arena *a, const struct source_filter *f, struct source_names *ret)
 {
 	return mem_strings(ctx, a, NULL, f, ret);
 }
@@ -296,6 +299,9 @@ static enum err mem_label_values(void *ctx, struct arena *a, struct str name,
 
 struct source memsource_source(struct memsource *m)
 {
-	return (struct source){ .ctx = m, .select = mem_select, .label_names = mem_label_names,
-		.label_values = mem_label_values, .series = mem_series };
+	return (struct source){ .ctx = m,
+		.select = mem_select,
+		.label_names = mem_label_names,
+		.label_values = mem_label_values,
+		.series = mem_series };
 }

@@ -66,7 +66,7 @@ static enum err compile(struct arena *a, struct str pattern, struct regex *re, s
 	PCRE2_SIZE at = 0;
 	re->code = pcre2_compile((PCRE2_SPTR)(pattern.ptr ? pattern.ptr : ""), pattern.len,
 	    PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_UTF |
-		PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C,
+	        PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C,
 	    &code, &at, cc);
 	if (!re->code) {
 		if (arena_err(a) != OK)
@@ -74,7 +74,8 @@ static enum err compile(struct arena *a, struct str pattern, struct regex *re, s
 		if (ret_why) {
 			PCRE2_UCHAR text[128] = { 0 };
 			pcre2_get_error_message(code, text, sizeof(text));
-			*ret_why = arena_printf(a, "%s at byte %zu", (const char *)text, (size_t)at);
+			*ret_why =
+			    arena_printf(a, "%s at byte %zu", (const char *)text, (size_t)at);
 		}
 		return ERR_INPUT;
 	}
@@ -120,24 +121,21 @@ enum err regex_make(struct arena *a, struct str pattern, struct regex **ret, str
 
 static int engine(const struct regex *re, struct str s)
 {
-	return pcre2_match(re->code, (PCRE2_SPTR)(s.ptr ? s.ptr : ""), s.len, 0, 0, re->data,
-	    re->context);
+	return pcre2_match(
+	    re->code, (PCRE2_SPTR)(s.ptr ? s.ptr : ""), s.len, 0, 0, re->data, re->context);
 }
 
 bool regex_match(const struct regex *re, struct str s)
 {
 	switch (re->kind) {
-	case REGEX_ANY:
-		return true;
-	case REGEX_SOME:
-		return s.len > 0;
+	case REGEX_ANY: return true;
+	case REGEX_SOME: return s.len > 0;
 	case REGEX_WORDS:
 		for (size_t i = 0; i < re->word_count; i++)
 			if (str_eq(re->words[i], s))
 				return true;
 		return false;
-	case REGEX_ENGINE:
-		return engine(re, s) >= 0;
+	case REGEX_ENGINE: return engine(re, s) >= 0;
 	}
 	return false;
 }
@@ -168,7 +166,8 @@ static struct str group_named(const struct regex *re, struct str s, int groups, 
 
 static bool is_word(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_';
 }
 
 bool regex_expand(const struct regex *re, struct str s, struct str template, struct buf *out)
@@ -202,8 +201,7 @@ bool regex_expand(const struct regex *re, struct str s, struct str template, str
 			i++;
 			continue;
 		}
-		buf_add(out,
-		    group_named(re, s, groups, str_make(template.ptr + from, to - from)));
+		buf_add(out, group_named(re, s, groups, str_make(template.ptr + from, to - from)));
 		i = to + (next == '{');
 	}
 	return true;

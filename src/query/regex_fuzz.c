@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A pattern and a text (up to the first NUL, and after it): no crash, bounded work, and alternatives of
- * plain words match what they say.
+ * A pattern and a text (up to the first NUL, and after it): no crash, bounded work, and
+ * alternatives of plain words match what they say.
  */
 #include "query/regex.h"
 #include <stdlib.h>

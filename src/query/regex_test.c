@@ -35,7 +35,10 @@ static void test_match(void **state)
 		{ STR_INIT(".+"), STR_INIT(""), false },
 		{ STR_INIT(".+"), STR_INIT("\n"), true },
 		{ STR_INIT("a.c"), STR_INIT("a\nc"), true },
-		{ STR_INIT("a.c"), STR_INIT("a\xc3\xa9" "c"), true },
+		{ STR_INIT("a.c"),
+		    STR_INIT("a\xc3\xa9"
+		             "c"),
+		    true },
 		{ STR_INIT("(?i:ABC)"), STR_INIT("abc"), true },
 		{ STR_INIT("a|ab"), STR_INIT("ab"), true },
 		{ STR_INIT("x(a|ab)"), STR_INIT("xab"), true },
@@ -51,8 +54,8 @@ static void test_match(void **state)
 		struct regex *re;
 		assert_int_equal(regex_make(a, cases[i].pattern, &re, NULL), OK);
 		if (regex_match(re, cases[i].text) != cases[i].match)
-			fail_msg("%.*s against %.*s", STR_ARG(cases[i].pattern),
-			    STR_ARG(cases[i].text));
+			fail_msg(
+			    "%.*s against %.*s", STR_ARG(cases[i].pattern), STR_ARG(cases[i].text));
 	}
 	arena_close(&a);
 }
@@ -81,8 +84,8 @@ static void test_bounded(void **state)
 	struct regex *re;
 	/* would take 2^60 steps: it gives up and does not match */
 	assert_int_equal(regex_make(a, STR("(a+)+(a+)+(a+)+b[cd]"), &re, NULL), OK);
-	assert_false(regex_match(re,
-	    STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabx")));
+	assert_false(regex_match(
+	    re, STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabx")));
 	assert_true(regex_match(re, STR("aaaabc")));
 	arena_close(&a);
 }

@@ -8,16 +8,10 @@
 bool matcher_match(const struct matcher *m, struct str value)
 {
 	switch (m->type) {
-	case MATCH_EQ:
-		return str_eq(m->value, value);
-	case MATCH_NE:
-		return !str_eq(m->value, value);
-	case MATCH_RE:
-		assert(m->re);
-		return regex_match(m->re, value);
-	case MATCH_NRE:
-		assert(m->re);
-		return !regex_match(m->re, value);
+	case MATCH_EQ: return str_eq(m->value, value);
+	case MATCH_NE: return !str_eq(m->value, value);
+	case MATCH_RE: assert(m->re); return regex_match(m->re, value);
+	case MATCH_NRE: assert(m->re); return !regex_match(m->re, value);
 	}
 	return false;
 }

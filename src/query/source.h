@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where samples come from, as a query sees it. A store implements struct source; the query room knows
- * nothing else of it. All results live in the caller's arena, so they are valid until it is reset, and
- * nothing has to be closed.
+ * Where samples come from, as a query sees it. A store implements struct source; the query room
+ * knows nothing else of it. All results live in the caller's arena, so they are valid until it is
+ * reset, and nothing has to be closed.
  */
 #pragma once
 #include "base/arena.h"
@@ -28,7 +28,8 @@ struct sample {
 };
 struct hist_sample {
 	int64_t ms;
-	const struct hist *hist; /* a histogram whose sum has the stale bits says that the series ended */
+	const struct hist
+	    *hist; /* a histogram whose sum has the stale bits says that the series ended */
 };
 
 #define SAMPLE_STALE_BITS UINT64_C(0x7ff0000000000002)
@@ -46,8 +47,9 @@ static inline double sample_stale(void)
 	return v;
 }
 
-/* Samples of both kinds by rising time, no time twice within or between the two arrays. The *_starts
- * arrays (start timestamps, ms, 0 = unknown) run beside the samples; NULL when none are known. */
+/* Samples of both kinds by rising time, no time twice within or between the two arrays. The
+ * *_starts arrays (start timestamps, ms, 0 = unknown) run beside the samples; NULL when none are
+ * known. */
 struct source_series {
 	struct labels labels;
 	const struct sample *samples;
@@ -80,7 +82,8 @@ struct source_names {
 	size_t count;
 };
 
-/* For the metadata questions: any of `sets` must match (none = everything), within [min_ms, max_ms]. */
+/* For the metadata questions: any of `sets` must match (none = everything), within [min_ms,
+ * max_ms]. */
 struct source_filter {
 	const struct matcher *const *sets;
 	const size_t *set_counts;
@@ -91,14 +94,15 @@ struct source_filter {
 
 struct source {
 	void *ctx;
-	/* ERR_LIMIT: more than sample_max samples (or the arena's limit); ERR_BUSY: try later; ERR_IO. */
-	enum err (*select)(void *ctx, struct arena *a, const struct source_query *q,
-	    struct source_result *ret);
-	enum err (*label_names)(void *ctx, struct arena *a, const struct source_filter *f,
-	    struct source_names *ret);
+	/* ERR_LIMIT: more than sample_max samples (or the arena's limit); ERR_BUSY: try later;
+	 * ERR_IO. */
+	enum err (*select)(
+	    void *ctx, struct arena *a, const struct source_query *q, struct source_result *ret);
+	enum err (*label_names)(
+	    void *ctx, struct arena *a, const struct source_filter *f, struct source_names *ret);
 	enum err (*label_values)(void *ctx, struct arena *a, struct str name,
 	    const struct source_filter *f, struct source_names *ret);
 	/* Labels only: the series have no samples. */
-	enum err (*series)(void *ctx, struct arena *a, const struct source_filter *f,
-	    struct source_result *ret);
+	enum err (*series)(
+	    void *ctx, struct arena *a, const struct source_filter *f, struct source_result *ret);
 };

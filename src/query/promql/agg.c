@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Aggregations: rows are put into groups by labels, then each group is worked through on its own, so
- * the scratch memory is that of one group.
+ * Aggregations: rows are put into groups by labels, then each group is worked through on its own,
+ * so the scratch memory is that of one group.
  */
 #include "query/promql/eval_priv.h"
 #include <assert.h>
@@ -82,8 +82,8 @@ static const struct row *member(const struct agg *a, const struct group *g, size
 
 static void note_ignored(struct agg *a)
 {
-	ev_note(a->ev, false, a->pos, "ignored histogram in %s aggregation",
-	    agg_text(a->e->agg.op));
+	ev_note(
+	    a->ev, false, a->pos, "ignored histogram in %s aggregation", agg_text(a->e->agg.op));
 }
 
 /* ---- sum and avg ---- */
@@ -141,25 +141,25 @@ static bool add_hist(struct agg *a, struct total *t, const struct hist *h)
 	return e == OK || e == ERR_INPUT || ev_memory(a->ev);
 }
 
-static bool end_hist(struct agg *a, const struct group *g, struct total *t, size_t i, bool mean,
-    struct row *out)
+static bool end_hist(
+    struct agg *a, const struct group *g, struct total *t, size_t i, bool mean, struct row *out)
 {
 	struct hist *h = arena_new(a->ev->arena, struct hist, 1);
 	if (t->broken) {
 		ev_note(a->ev, true, a->pos,
-		    "vector contains a mix of histograms with exponential and custom buckets schemas for metric name %s",
+		    "vector contains a mix of histograms with exponential and custom buckets "
+		    "schemas for metric name %s",
 		    ev_quote(a->ev, labels_get(member(a, g, 0)->labels, LABEL_NAME)));
 		return true;
 	}
 	if (t->reset && t->not_reset)
-		ev_note(a->ev, true, a->pos,
-		    "conflicting counter resets during histogram aggregation");
+		ev_note(
+		    a->ev, true, a->pos, "conflicting counter resets during histogram aggregation");
 	if (t->reconciled)
 		ev_note(a->ev, false, a->pos,
 		    "mismatched custom buckets were reconciled during aggregation");
 	if (!h || (mean && hist_sum_scale(a->ev->arena, &t->hist, 1 / t->n) != OK) ||
-	    hist_sum_end(a->ev->arena, &t->hist, h) != OK ||
-	    hist_compact(a->ev->arena, h, h) != OK)
+	    hist_sum_end(a->ev->arena, &t->hist, h) != OK || hist_compact(a->ev->arena, h, h) != OK)
 		return ev_memory(a->ev);
 	return row_set_hist(a->ev, a->f, out, i, h);
 }
@@ -380,7 +380,8 @@ static bool pick_groups(struct agg *a, struct rows *ret)
 				const struct row *r = member(a, group, picks[x].k);
 				size_t *at = &place[picks[x].k];
 				if (*at == 0) {
-					if (!row_make(ev, a->f, r->labels, r->drop_name, &out[done]))
+					if (!row_make(
+					        ev, a->f, r->labels, r->drop_name, &out[done]))
 						return false;
 					*at = ++done;
 				}
@@ -420,8 +421,8 @@ static bool count_values(struct agg *a, struct rows *ret)
 					promql_put_hist(&b, r->h[i]);
 				struct str value = arena_str(ev->arena, buf_str(&b));
 				ok = ev_tick(ev, 1) && b.err == OK && value.ptr &&
-				    labels_with(ev->arena, group->labels, name, value, &l) == OK &&
-				    outset_row(ev, a->f, &o, l, group->drop_name, &at);
+				     labels_with(ev->arena, group->labels, name, value, &l) == OK &&
+				     outset_row(ev, a->f, &o, l, group->drop_name, &at);
 				if (!ok)
 					break;
 				double *v = &o.rows[at].v[i];
@@ -442,8 +443,8 @@ static void note_value(struct agg *a, const char *what, double v, const char *mo
 {
 	struct buf b = buf_make(&mem_system, 256);
 	promql_put_g(&b, v);
-	ev_note(a->ev, true, a->e->agg.param->from, "%s, got %.*s%s", what, STR_ARG(buf_str(&b)),
-	    more);
+	ev_note(
+	    a->ev, true, a->e->agg.param->from, "%s, got %.*s%s", what, STR_ARG(buf_str(&b)), more);
 	buf_free(&b);
 }
 
@@ -482,23 +483,16 @@ static bool one_row_each(struct agg *a, struct rows *ret)
 	for (size_t g = 0; g < a->group_count; g++) {
 		const struct group *group = &a->groups[g];
 		bool ok = ev_tick(a->ev, group->count * a->f->steps) &&
-		    row_make(a->ev, a->f, group->labels, group->drop_name, &out[g]);
+		          row_make(a->ev, a->f, group->labels, group->drop_name, &out[g]);
 		if (!ok)
 			return false;
 		switch (a->e->agg.op) {
 		case AGG_SUM:
-		case AGG_AVG:
-			ok = total_group(a, group, &out[g]);
-			break;
+		case AGG_AVG: ok = total_group(a, group, &out[g]); break;
 		case AGG_COUNT:
-		case AGG_GROUP:
-			ok = count_group(a, group, &out[g]);
-			break;
-		case AGG_QUANTILE:
-			ok = quantile_group(a, group, &out[g]);
-			break;
-		default:
-			ok = spread_group(a, group, &out[g]);
+		case AGG_GROUP: ok = count_group(a, group, &out[g]); break;
+		case AGG_QUANTILE: ok = quantile_group(a, group, &out[g]); break;
+		default: ok = spread_group(a, group, &out[g]);
 		}
 		if (!ok)
 			return false;
@@ -507,7 +501,8 @@ static bool one_row_each(struct agg *a, struct rows *ret)
 	return true;
 }
 
-bool ev_aggregate(struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret)
+bool ev_aggregate(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret)
 {
 	struct agg a = { .ev = ev, .f = f, .e = e, .pos = e->agg.inner->from };
 	enum promql_agg op = e->agg.op;

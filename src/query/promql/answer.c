@@ -59,8 +59,8 @@ static void put_hist(struct buf *b, const struct hist *h)
 		buf_add_c(b, any ? ",[" : ",\"buckets\":[[");
 		any = true;
 		/* 0: open on the left, 1: open on the right, 2: open, 3: closed on both sides */
-		buf_add_u64(b, r.lower_inclusive ? (r.upper_inclusive ? 3 : 1) :
-						   (r.upper_inclusive ? 0 : 2));
+		buf_add_u64(b,
+		    r.lower_inclusive ? (r.upper_inclusive ? 3 : 1) : (r.upper_inclusive ? 0 : 2));
 		buf_add_char(b, ',');
 		put_value(b, r.lower);
 		buf_add_char(b, ',');
@@ -137,10 +137,13 @@ static void put_texts(struct buf *b, const char *name, const struct str *texts, 
 
 void promql_answer(struct buf *b, const struct promql_result *r)
 {
-	static const char *const types[] = { [PROMQL_NONE] = "none", [PROMQL_SCALAR] = "scalar",
-		[PROMQL_VECTOR] = "vector", [PROMQL_MATRIX] = "matrix", [PROMQL_STRING] = "string" };
-	buf_printf(b, "{\"status\":\"success\",\"data\":{\"resultType\":\"%s\",\"result\":",
-	    types[r->type]);
+	static const char *const types[] = { [PROMQL_NONE] = "none",
+		[PROMQL_SCALAR] = "scalar",
+		[PROMQL_VECTOR] = "vector",
+		[PROMQL_MATRIX] = "matrix",
+		[PROMQL_STRING] = "string" };
+	buf_printf(b,
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"%s\",\"result\":", types[r->type]);
 	if (r->type == PROMQL_STRING) {
 		buf_add_char(b, '[');
 		put_seconds(b, r->ms);
@@ -182,9 +185,9 @@ void promql_answer_fault(struct buf *b, struct str parameter, const struct promq
 void promql_answer_failure(struct buf *b, const struct promql_failure *f)
 {
 	promql_answer_error(b,
-	    f->type == PROMQL_ERR_TIMEOUT      ? STR("timeout") :
-		f->type == PROMQL_ERR_INTERNAL ? STR("internal") :
-						 STR("execution"),
+	    f->type == PROMQL_ERR_TIMEOUT    ? STR("timeout")
+	    : f->type == PROMQL_ERR_INTERNAL ? STR("internal")
+	                                     : STR("execution"),
 	    f->what);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Answers in the JSON of Prometheus' HTTP API: {"status":"success","data":{...}} and
- * {"status":"error","errorType":"bad_data","error":"..."}. Writers append to a buf, whose sticky error
- * is the result.
+ * {"status":"error","errorType":"bad_data","error":"..."}. Writers append to a buf, whose sticky
+ * error is the result.
  */
 #pragma once
 #include "query/promql/promql.h"

@@ -26,7 +26,11 @@ static struct world world_for_test(void)
 	assert_int_equal(memsource_open(&mem_system, &w.mem), OK);
 	struct label up[] = { { LABEL_NAME, STR("up") }, { STR("job"), STR("a") } };
 	struct hist_bucket pos[] = { { 0, 1 }, { 1, 2 } };
-	struct hist h = { .count = 4, .sum = 5.5, .pos = pos, .pos_count = 2, .zero_count = 1,
+	struct hist h = { .count = 4,
+		.sum = 5.5,
+		.pos = pos,
+		.pos_count = 2,
+		.zero_count = 1,
 		.zero_threshold = 0.001 };
 	struct label hist[] = { { LABEL_NAME, STR("h") } };
 	for (int i = 0; i < 10; i++)
@@ -43,8 +47,8 @@ static void world_end(struct world *w)
 	arena_close(&w->arena);
 }
 
-static enum err ask(struct world *w, struct str query, struct promql_result *ret,
-    struct promql_failure *failure)
+static enum err ask(
+    struct world *w, struct str query, struct promql_result *ret, struct promql_failure *failure)
 {
 	const struct promql_expr *e;
 	struct promql_fault fault;
@@ -71,19 +75,27 @@ static void test_answers(void **state)
 	(void)state;
 	struct world w = world_for_test();
 	answers(&w, "up",
-	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"a\"},\"value\":[9,\"9.5\"]}]}}");
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{"
+	    "\"__name__\":\"up\",\"job\":\"a\"},\"value\":[9,\"9.5\"]}]}}");
 	answers(&w, "1 / 0",
-	    "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[9,\"+Inf\"]}}");
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[9,\"+Inf\"]}"
+	    "}");
 	answers(&w, "1e-9",
-	    "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[9,\"1e-09\"]}}");
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[9,\"1e-09\"]}"
+	    "}");
 	answers(&w, "\"a\\\"b\"",
-	    "{\"status\":\"success\",\"data\":{\"resultType\":\"string\",\"result\":[9,\"a\\\"b\"]}}");
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"string\",\"result\":[9,\"a\\\"b\"]}"
+	    "}");
 	answers(&w, "up[1500ms]",
-	    "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"a\"},\"values\":[[8,\"8.5\"],[9,\"9.5\"]]}]}}");
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{"
+	    "\"__name__\":\"up\",\"job\":\"a\"},\"values\":[[8,\"8.5\"],[9,\"9.5\"]]}]}}");
 	answers(&w, "h",
-	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"h\"},\"histogram\":[9,{\"count\":\"4\",\"sum\":\"5.5\",\"buckets\":[[3,\"-0.001\",\"0.001\",\"1\"],[0,\"0.5\",\"1\",\"1\"],[0,\"1\",\"2\",\"2\"]]}]}]}}");
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{"
+	    "\"__name__\":\"h\"},\"histogram\":[9,{\"count\":\"4\",\"sum\":\"5.5\",\"buckets\":[[3,"
+	    "\"-0.001\",\"0.001\",\"1\"],[0,\"0.5\",\"1\",\"1\"],[0,\"1\",\"2\",\"2\"]]}]}]}}");
 	answers(&w, "max(h)",
-	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[]},\"infos\":[\"PromQL info: ignored histogram in max aggregation (1:5)\"]}");
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[]},\"infos\":["
+	    "\"PromQL info: ignored histogram in max aggregation (1:5)\"]}");
 	struct buf b = buf_make(&mem_system, 1024);
 	promql_answer_point(&b, 1435781430781, 1);
 	promql_answer_point(&b, -1500, 0.1);
@@ -101,32 +113,48 @@ static void test_faults(void **state)
 		{ "", "1:1: parse error: no expression found in input" },
 		{ "1 +", "1:4: parse error: unexpected end of input" },
 		{ "up{", "1:4: parse error: unexpected end of input inside braces" },
-		{ "up\n  {a=}", "2:6: parse error: unexpected \"}\" in label matching, expected string" },
-		{ "up{a}", "1:5: parse error: unexpected \"}\" in label matching, expected label matching operator" },
+		{ "up\n  {a=}",
+		    "2:6: parse error: unexpected \"}\" in label matching, expected string" },
+		{ "up{a}", "1:5: parse error: unexpected \"}\" in label matching, expected label "
+		           "matching operator" },
 		{ "up[", "1:4: parse error: unclosed left bracket" },
 		{ "up[5x]", "1:4: parse error: bad number or duration syntax: \"5x\"" },
 		{ "up[5m:1m:2m]", "1:9: parse error: unexpected second colon(:) in brackets: ':'" },
-		{ "sum(up) by job", "1:12: parse error: unexpected identifier \"job\" in grouping opts, expected \"(\"" },
-		{ "up offset", "1:10: parse error: unexpected end of input in offset, expected number, duration, step(), or range()" },
-		{ "up offset 5m offset 5m", "1:1: parse error: offset may not be set multiple times" },
+		{ "sum(up) by job", "1:12: parse error: unexpected identifier \"job\" in grouping "
+		                    "opts, expected \"(\"" },
+		{ "up offset", "1:10: parse error: unexpected end of input in offset, expected "
+		               "number, duration, step(), or range()" },
+		{ "up offset 5m offset 5m",
+		    "1:1: parse error: offset may not be set multiple times" },
 		{ "(up)[5m]", "1:1: parse error: ranges only allowed for vector selectors" },
-		{ "up @ foo", "1:6: parse error: unexpected identifier \"foo\" in @, expected timestamp" },
-		{ "rate(up)", "1:6: parse error: expected type range vector in call to function \"rate\", got instant vector" },
-		{ "sum(up[5m])", "1:5: parse error: expected type instant vector in aggregation expression, got range vector" },
+		{ "up @ foo",
+		    "1:6: parse error: unexpected identifier \"foo\" in @, expected timestamp" },
+		{ "rate(up)", "1:6: parse error: expected type range vector in call to function "
+		              "\"rate\", got instant vector" },
+		{ "sum(up[5m])", "1:5: parse error: expected type instant vector in aggregation "
+		                 "expression, got range vector" },
 		{ "rate()", "1:1: parse error: expected 1 argument(s) in call to \"rate\", got 0" },
 		{ "foo(up)", "1:1: parse error: unknown function with name \"foo\"" },
-		{ "topk(up)", "1:1: parse error: wrong number of arguments for aggregate expression provided, expected 2, got 1" },
-		{ "up and 1", "1:1: parse error: set operator \"and\" not allowed in binary scalar expression" },
-		{ "up + on(a) group_left(a) up", "1:1: parse error: label \"a\" must not occur in ON and GROUP clause at once" },
+		{ "topk(up)", "1:1: parse error: wrong number of arguments for aggregate "
+		              "expression provided, expected 2, got 1" },
+		{ "up and 1", "1:1: parse error: set operator \"and\" not allowed in binary scalar "
+		              "expression" },
+		{ "up + on(a) group_left(a) up",
+		    "1:1: parse error: label \"a\" must not occur in ON and GROUP clause at once" },
 		{ "up == bool", "1:11: parse error: unexpected end of input" },
-		{ "up + bool up", "1:1: parse error: bool modifier can only be used on comparison operators" },
-		{ "{__name__=\"\"}", "1:1: parse error: vector selector must contain at least one non-empty matcher" },
-		{ "up{__name__=\"x\"}", "1:1: parse error: metric name must not be set twice: \"up\" or \"x\"" },
+		{ "up + bool up",
+		    "1:1: parse error: bool modifier can only be used on comparison operators" },
+		{ "{__name__=\"\"}", "1:1: parse error: vector selector must contain at least one "
+		                     "non-empty matcher" },
+		{ "up{__name__=\"x\"}",
+		    "1:1: parse error: metric name must not be set twice: \"up\" or \"x\"" },
 		{ "\"abc", "1:1: parse error: unterminated quoted string" },
 		{ "up & up", "1:4: parse error: unexpected character: '&'" },
 		{ "up)", "1:3: parse error: unexpected right parenthesis: ')'" },
-		{ "abs(1,)", "1:7: parse error: trailing commas not allowed in function call args" },
-		{ "-\"a\"", "1:1: parse error: unary expression only allowed on expressions of type scalar or instant vector, got \"string\"" },
+		{ "abs(1,)",
+		    "1:7: parse error: trailing commas not allowed in function call args" },
+		{ "-\"a\"", "1:1: parse error: unary expression only allowed on expressions of "
+		            "type scalar or instant vector, got \"string\"" },
 	};
 	(void)state;
 	struct world w = world_for_test();
@@ -134,8 +162,8 @@ static void test_faults(void **state)
 		const struct promql_expr *e;
 		struct promql_fault fault;
 		struct buf b = buf_make(&mem_system, 4096);
-		assert_int_equal(promql_parse(w.arena, str_c(cases[i].query), &e, &fault),
-		    ERR_INPUT);
+		assert_int_equal(
+		    promql_parse(w.arena, str_c(cases[i].query), &e, &fault), ERR_INPUT);
 		promql_fault_text(&fault, &b);
 		assert_string_equal(b.ptr, cases[i].text);
 		buf_free(&b);
@@ -145,8 +173,9 @@ static void test_faults(void **state)
 	struct buf b = buf_make(&mem_system, 4096);
 	assert_int_equal(promql_parse(w.arena, STR("1 +"), &e, &fault), ERR_INPUT);
 	promql_answer_fault(&b, STR("query"), &fault);
-	assert_string_equal(b.ptr,
-	    "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"invalid parameter \\\"query\\\": 1:4: parse error: unexpected end of input\"}");
+	assert_string_equal(
+	    b.ptr, "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"invalid parameter "
+	           "\\\"query\\\": 1:4: parse error: unexpected end of input\"}");
 	buf_free(&b);
 	world_end(&w);
 }
@@ -179,14 +208,13 @@ static void test_limits(void **state)
 	w.engine.cancel_ctx = &asked;
 	struct str range = STR("sum_over_time(up[1m])");
 	assert_int_equal(promql_parse(w.arena, range, &e, &fault), OK);
-	assert_int_equal(
-	    promql_range(&w.engine, w.arena, e, range, 0, 9000, 1, &r, &f), ERR_BUSY);
+	assert_int_equal(promql_range(&w.engine, w.arena, e, range, 0, 9000, 1, &r, &f), ERR_BUSY);
 	assert_int_equal(f.type, PROMQL_ERR_TIMEOUT);
 	assert_true(asked > 0);
 	w.engine.cancelled = NULL;
 	/* steps */
-	assert_int_equal(promql_range(&w.engine, w.arena, e, range, 0, INT64_C(1) << 40, 1, &r, &f),
-	    ERR_LIMIT);
+	assert_int_equal(
+	    promql_range(&w.engine, w.arena, e, range, 0, INT64_C(1) << 40, 1, &r, &f), ERR_LIMIT);
 	/* a range vector has no range query */
 	struct str matrix = STR("up[1m]");
 	assert_int_equal(promql_parse(w.arena, matrix, &e, &fault), OK);
@@ -209,7 +237,8 @@ static void test_out_of_memory(void **state)
 {
 	(void)state;
 	struct world w = world_for_test();
-	struct str query = STR("sum by (job) (rate(up[5s])) > 0 or label_replace(up, \"a\", \"$1\", \"job\", \"(.+)b?\")");
+	struct str query = STR("sum by (job) (rate(up[5s])) > 0 or label_replace(up, \"a\", "
+	                       "\"$1\", \"job\", \"(.+)b?\")");
 	w.engine.source = &w.source;
 	for (size_t n = 1;; n++) {
 		struct mem_faulty mem = mem_faulty_make(n);
@@ -257,12 +286,12 @@ static void test_selectors(void **state)
 	assert_int_equal(
 	    promql_parse_selector(w.arena, STR("a{b!=\"c\"}"), &m, &count, &fault), OK);
 	assert_int_equal(count, 2);
-	assert_int_equal(promql_parse_selector(w.arena, STR("sum(a)"), &m, &count, &fault),
-	    ERR_INPUT);
+	assert_int_equal(
+	    promql_parse_selector(w.arena, STR("sum(a)"), &m, &count, &fault), ERR_INPUT);
 	struct buf b = buf_make(&mem_system, 4096);
 	promql_print(e, &b);
-	assert_string_equal(b.ptr,
-	    "sum(rate(a{x=\"1\"}[5m])) / on () (b - max_over_time(c[5m:1m]))");
+	assert_string_equal(
+	    b.ptr, "sum(rate(a{x=\"1\"}[5m])) / on () (b - max_over_time(c[5m:1m]))");
 	buf_free(&b);
 	world_end(&w);
 }

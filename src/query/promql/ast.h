@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tree of a query. Made by parse.c, completed by check.c (types, constants), then never changed.
- * Room-private.
+ * The tree of a query. Made by parse.c, completed by check.c (types, constants), then never
+ * changed. Room-private.
  */
 #pragma once
 #include "query/promql/promql.h"
@@ -22,17 +22,46 @@ enum promql_kind {
 
 enum promql_op {
 	OP_NONE,
-	OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MOD, OP_POW, OP_ATAN2,
-	OP_EQ, OP_NE, OP_GT, OP_LT, OP_GE, OP_LE,
-	OP_AND, OP_OR, OP_UNLESS,
-	OP_TRIM_UPPER, OP_TRIM_LOWER, /* </ and >/ */
+	OP_ADD,
+	OP_SUB,
+	OP_MUL,
+	OP_DIV,
+	OP_MOD,
+	OP_POW,
+	OP_ATAN2,
+	OP_EQ,
+	OP_NE,
+	OP_GT,
+	OP_LT,
+	OP_GE,
+	OP_LE,
+	OP_AND,
+	OP_OR,
+	OP_UNLESS,
+	OP_TRIM_UPPER,
+	OP_TRIM_LOWER, /* </ and >/ */
 	/* only in durations */
-	OP_STEP, OP_RANGE, OP_MIN, OP_MAX,
+	OP_STEP,
+	OP_RANGE,
+	OP_MIN,
+	OP_MAX,
 };
 
 enum promql_agg {
-	AGG_SUM, AGG_AVG, AGG_COUNT, AGG_MIN, AGG_MAX, AGG_GROUP, AGG_STDDEV, AGG_STDVAR,
-	AGG_TOPK, AGG_BOTTOMK, AGG_LIMITK, AGG_LIMIT_RATIO, AGG_QUANTILE, AGG_COUNT_VALUES,
+	AGG_SUM,
+	AGG_AVG,
+	AGG_COUNT,
+	AGG_MIN,
+	AGG_MAX,
+	AGG_GROUP,
+	AGG_STDDEV,
+	AGG_STDVAR,
+	AGG_TOPK,
+	AGG_BOTTOMK,
+	AGG_LIMITK,
+	AGG_LIMIT_RATIO,
+	AGG_QUANTILE,
+	AGG_COUNT_VALUES,
 };
 
 enum promql_card { CARD_ONE_TO_ONE, CARD_MANY_TO_ONE, CARD_ONE_TO_MANY, CARD_MANY_TO_MANY };
@@ -47,8 +76,8 @@ struct names {
 /* How two vectors find each other. */
 struct promql_matching {
 	enum promql_card card;
-	bool on;             /* names are those to match on, else those to ignore */
-	bool given;          /* on() or ignoring() was written */
+	bool on;    /* names are those to match on, else those to ignore */
+	bool given; /* on() or ignoring() was written */
 	struct names names;
 	struct names include;
 	bool fill_left, fill_right;
@@ -120,7 +149,7 @@ struct promql_expr {
 		struct {
 			enum promql_op op;
 			const struct promql_expr *left, *right; /* left NULL: unary */
-			bool wrapped; /* was in parentheses */
+			bool wrapped;                           /* was in parentheses */
 		} duration;
 	};
 };
@@ -137,8 +166,8 @@ bool agg_has_param(enum promql_agg op);
 const char *type_text(enum promql_type t);
 
 /* Types and constants of a whole tree. ERR_INPUT with the fault's range and text. */
-must_check enum err promql_check(struct arena *a, struct promql_expr *e,
-    struct promql_fault *ret_fault);
+must_check enum err promql_check(
+    struct arena *a, struct promql_expr *e, struct promql_fault *ret_fault);
 
 /* Numbers as Go writes them: %g of fmt, and 'f' with the fewest digits. */
 void promql_put_g(struct buf *b, double v);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Binary operators: element by element, vector against scalar, vectors that find each other by labels,
- * and the set operators.
+ * Binary operators: element by element, vector against scalar, vectors that find each other by
+ * labels, and the set operators.
  */
 #include "query/promql/eval_priv.h"
 #include <assert.h>
@@ -16,50 +16,34 @@ struct elem {
 static double arithmetic(enum promql_op op, double l, double r)
 {
 	switch (op) {
-	case OP_ADD:
-		return l + r;
-	case OP_SUB:
-		return l - r;
-	case OP_MUL:
-		return l * r;
-	case OP_DIV:
-		return l / r;
-	case OP_MOD:
-		return fmod(l, r);
-	case OP_POW:
-		return pow(l, r);
-	case OP_ATAN2:
-		return atan2(l, r);
-	default:
-		assert(op_is_comparison(op));
-		return l;
+	case OP_ADD: return l + r;
+	case OP_SUB: return l - r;
+	case OP_MUL: return l * r;
+	case OP_DIV: return l / r;
+	case OP_MOD: return fmod(l, r);
+	case OP_POW: return pow(l, r);
+	case OP_ATAN2: return atan2(l, r);
+	default: assert(op_is_comparison(op)); return l;
 	}
 }
 
 static bool holds(enum promql_op op, double l, double r)
 {
 	switch (op) {
-	case OP_EQ:
-		return l == r;
-	case OP_NE:
-		return l != r;
-	case OP_GT:
-		return l > r;
-	case OP_LT:
-		return l < r;
-	case OP_GE:
-		return l >= r;
-	case OP_LE:
-		return l <= r;
-	default:
-		return true;
+	case OP_EQ: return l == r;
+	case OP_NE: return l != r;
+	case OP_GT: return l > r;
+	case OP_LT: return l < r;
+	case OP_GE: return l >= r;
+	case OP_LE: return l <= r;
+	default: return true;
 	}
 }
 
 enum outcome { DROPPED, FALSE_HOLDS, TRUE_HOLDS };
 
-static enum outcome incompatible(struct ev *ev, const struct promql_expr *e, struct elem l,
-    struct elem r)
+static enum outcome incompatible(
+    struct ev *ev, const struct promql_expr *e, struct elem l, struct elem r)
 {
 	const char *op = op_text(e->binary.op);
 	ev_note(ev, false, e->from,
@@ -68,8 +52,8 @@ static enum outcome incompatible(struct ev *ev, const struct promql_expr *e, str
 	return DROPPED;
 }
 
-static enum outcome both_hists(struct ev *ev, const struct promql_expr *e, struct elem l,
-    struct elem r, struct elem *ret)
+static enum outcome both_hists(
+    struct ev *ev, const struct promql_expr *e, struct elem l, struct elem r, struct elem *ret)
 {
 	enum promql_op op = e->binary.op;
 	bool add = op == OP_ADD;
@@ -84,8 +68,8 @@ static enum outcome both_hists(struct ev *ev, const struct promql_expr *e, struc
 		ev_memory(ev);
 		return DROPPED;
 	}
-	enum err err = add ? hist_add(ev->arena, l.h, r.h, out, &note) :
-				   hist_sub(ev->arena, l.h, r.h, out, &note);
+	enum err err = add ? hist_add(ev->arena, l.h, r.h, out, &note)
+	                   : hist_sub(ev->arena, l.h, r.h, out, &note);
 	if (err == ERR_INPUT) {
 		ev_note(ev, true, e->from,
 		    "incompatible bucket layout encountered for binary operator %s", op_text(op));
@@ -107,8 +91,8 @@ static enum outcome both_hists(struct ev *ev, const struct promql_expr *e, struc
 	return TRUE_HOLDS;
 }
 
-static enum outcome trim(struct ev *ev, const struct promql_expr *e, struct elem l, struct elem r,
-    struct elem *ret)
+static enum outcome trim(
+    struct ev *ev, const struct promql_expr *e, struct elem l, struct elem r, struct elem *ret)
 {
 	if (!l.h || r.h)
 		return incompatible(ev, e, l, r);
@@ -122,8 +106,8 @@ static enum outcome trim(struct ev *ev, const struct promql_expr *e, struct elem
 }
 
 /* What the operator makes of two elements; DROPPED also after a failure. */
-static enum outcome element(struct ev *ev, const struct promql_expr *e, struct elem l, struct elem r,
-    struct elem *ret)
+static enum outcome element(
+    struct ev *ev, const struct promql_expr *e, struct elem l, struct elem r, struct elem *ret)
 {
 	enum promql_op op = e->binary.op;
 	if (op == OP_TRIM_UPPER || op == OP_TRIM_LOWER)
@@ -137,10 +121,10 @@ static enum outcome element(struct ev *ev, const struct promql_expr *e, struct e
 	if (op != OP_MUL && !(op == OP_DIV && l.h))
 		return incompatible(ev, e, l, r);
 	struct hist *out = arena_new(ev->arena, struct hist, 1);
-	enum err err = !out  ? ERR_NOMEM :
-	    op == OP_DIV     ? hist_divide(ev->arena, l.h, r.v, out) :
-	    l.h		     ? hist_scale(ev->arena, l.h, r.v, out) :
-			       hist_scale(ev->arena, r.h, l.v, out);
+	enum err err = !out           ? ERR_NOMEM
+	               : op == OP_DIV ? hist_divide(ev->arena, l.h, r.v, out)
+	               : l.h          ? hist_scale(ev->arena, l.h, r.v, out)
+	                              : hist_scale(ev->arena, r.h, l.v, out);
 	if (err != OK || hist_compact(ev->arena, out, out) != OK) {
 		ev_memory(ev);
 		return DROPPED;
@@ -156,8 +140,8 @@ static bool scalar_scalar(struct ev *ev, const struct frame *f, const struct pro
 	if (!out)
 		return ev_memory(ev);
 	for (size_t i = 0; i < f->steps; i++)
-		out[i] = op_is_comparison(e->binary.op) ? holds(e->binary.op, l[i], r[i]) :
-							  arithmetic(e->binary.op, l[i], r[i]);
+		out[i] = op_is_comparison(e->binary.op) ? holds(e->binary.op, l[i], r[i])
+		                                        : arithmetic(e->binary.op, l[i], r[i]);
 	*ret = (struct val){ .type = PROMQL_SCALAR, .scalar = out };
 	return true;
 }
@@ -179,8 +163,8 @@ static bool vector_scalar(struct ev *ev, const struct frame *f, const struct pro
 			struct elem v = { r->v[i], slot_hist(r, i) }, n = { s[i], NULL }, got;
 			if (!slot_is_set(r, i))
 				continue;
-			enum outcome o = swapped ? element(ev, e, n, v, &got) :
-						   element(ev, e, v, n, &got);
+			enum outcome o =
+			    swapped ? element(ev, e, n, v, &got) : element(ev, e, v, n, &got);
 			if (o == DROPPED || (o == FALSE_HOLDS && !e->binary.is_bool))
 				continue;
 			if (e->binary.is_bool)
@@ -199,16 +183,16 @@ static bool vector_scalar(struct ev *ev, const struct frame *f, const struct pro
 
 /* ---- matching ---- */
 
-static bool match_labels(struct ev *ev, const struct promql_matching *m, struct labels l,
-    struct labels *ret)
+static bool match_labels(
+    struct ev *ev, const struct promql_matching *m, struct labels l, struct labels *ret)
 {
-	enum err e = m->on ?
-		  labels_keep(ev->arena, l, m->names.list, m->names.count, ret) :
-		  labels_without(ev->arena, l, m->names.list, m->names.count, true, ret);
+	enum err e = m->on ? labels_keep(ev->arena, l, m->names.list, m->names.count, ret)
+	                   : labels_without(ev->arena, l, m->names.list, m->names.count, true, ret);
 	return e == OK || ev_memory(ev);
 }
 
-/* Rows by the labels they match on: for group g the rows order[first[g]] .. order[first[g + 1] - 1]. */
+/* Rows by the labels they match on: for group g the rows order[first[g]] .. order[first[g + 1] -
+ * 1]. */
 struct sides {
 	size_t groups;
 	uint32_t *first[2], *order[2];
@@ -259,7 +243,8 @@ struct join {
 	bool swapped;
 	struct outset out;
 	uint64_t stamp;
-	/* by row of the many side: the partner last met, and the row of the output that they share */
+	/* by row of the many side: the partner last met, and the row of the output that they share
+	 */
 	const struct row **partner;
 	uint32_t *out_row;
 };
@@ -273,11 +258,11 @@ static bool result_labels(struct join *j, struct labels many, struct labels one,
 	if (!op_is_comparison(j->e->binary.op))
 		e = labels_drop_meta(a, *ret, ret);
 	if (e == OK && m->card == CARD_ONE_TO_ONE)
-		e = m->on ? labels_keep(a, *ret, m->names.list, m->names.count, ret) :
-			    labels_without(a, *ret, m->names.list, m->names.count, false, ret);
+		e = m->on ? labels_keep(a, *ret, m->names.list, m->names.count, ret)
+		          : labels_without(a, *ret, m->names.list, m->names.count, false, ret);
 	for (size_t i = 0; e == OK && i < m->include.count; i++)
-		e = labels_with(a, *ret, m->include.list[i],
-		    labels_get(one, m->include.list[i]), ret);
+		e = labels_with(
+		    a, *ret, m->include.list[i], labels_get(one, m->include.list[i]), ret);
 	return e == OK || ev_memory(j->ev);
 }
 
@@ -294,8 +279,8 @@ static bool fail_duplicate(struct join *j, const struct row *x, const struct row
 	labels_text_flat(in_order ? x->labels : y->labels, &b);
 	buf_add_c(&b, ", ");
 	labels_text_flat(in_order ? y->labels : x->labels, &b);
-	buf_add_c(&b,
-	    "];many-to-many matching not allowed: matching labels must be unique on one side");
+	buf_add_c(
+	    &b, "];many-to-many matching not allowed: matching labels must be unique on one side");
 	ev_fail(j->ev, ERR_INPUT, "%.*s", STR_ARG(buf_str(&b)));
 	buf_free(&b);
 	return false;
@@ -325,13 +310,13 @@ static bool row_of_pair(struct join *j, uint32_t k, const struct row *one, uint3
 }
 
 /* One pair at one step; the elements may be fill values. */
-static bool pair(struct join *j, size_t i, uint32_t row, struct elem many, struct elem one,
-    bool *matched)
+static bool pair(
+    struct join *j, size_t i, uint32_t row, struct elem many, struct elem one, bool *matched)
 {
 	const struct promql_expr *e = j->e;
 	struct elem got = { 0 };
-	enum outcome o = j->swapped ? element(j->ev, e, one, many, &got) :
-				      element(j->ev, e, many, one, &got);
+	enum outcome o =
+	    j->swapped ? element(j->ev, e, one, many, &got) : element(j->ev, e, many, one, &got);
 	if (j->ev->err != OK)
 		return false;
 	if (o == DROPPED)
@@ -339,7 +324,8 @@ static bool pair(struct join *j, size_t i, uint32_t row, struct elem many, struc
 	if (e->binary.matching.card == CARD_ONE_TO_ONE) {
 		if (*matched)
 			return ev_fail(j->ev, ERR_INPUT,
-			    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
+			    "multiple matches for labels: many-to-one matching must be explicit "
+			    "(group_left/group_right)");
 	} else if (j->out.stamps[row] == j->stamp) {
 		return ev_fail(j->ev, ERR_INPUT,
 		    "multiple matches for labels: grouping labels must ensure unique matches");
@@ -392,9 +378,10 @@ static bool join_group(struct join *j, const struct sides *s, size_t g, size_t i
 	struct labels many, l;
 	uint32_t row;
 	return match_labels(j->ev, m, one->labels, &many) &&
-	    result_labels(j, many, one->labels, &l) &&
-	    outset_row(j->ev, j->f, &j->out, l, j->e->binary.is_bool, &row) &&
-	    pair(j, i, row, (struct elem){ m->fill_left_value, NULL }, elem_at(one, i), &matched);
+	       result_labels(j, many, one->labels, &l) &&
+	       outset_row(j->ev, j->f, &j->out, l, j->e->binary.is_bool, &row) &&
+	       pair(
+	           j, i, row, (struct elem){ m->fill_left_value, NULL }, elem_at(one, i), &matched);
 }
 
 static bool *any_of(struct ev *ev, const struct frame *f, const struct rows *rows)
@@ -414,8 +401,9 @@ static bool vector_vector(struct ev *ev, const struct frame *f, const struct pro
 	const struct promql_matching *m = &e->binary.matching;
 	struct sides s;
 	bool swap = m->card == CARD_ONE_TO_MANY;
-	struct join j = { .ev = ev, .f = f, .e = e, .many = swap ? r : l, .one = swap ? l : r,
-		.swapped = swap };
+	struct join j = {
+		.ev = ev, .f = f, .e = e, .many = swap ? r : l, .one = swap ? l : r, .swapped = swap
+	};
 	bool *any_many = any_of(ev, f, j.many), *any_one = any_of(ev, f, j.one);
 	j.partner = arena_new(ev->arena, const struct row *, j.many->count);
 	j.out_row = arena_new(ev->arena, uint32_t, j.many->count);
@@ -473,12 +461,11 @@ static bool set_operator(struct ev *ev, const struct frame *f, const struct prom
 		memset(other, 0, f->steps * sizeof(*other));
 		for (uint32_t k = s.first[1][g]; k < s.first[1][g + 1]; k++)
 			for (size_t i = 0; i < f->steps; i++)
-				other[i] = other[i] ||
-				    slot_is_set(&by->list[s.order[1][k]], i);
+				other[i] = other[i] || slot_is_set(&by->list[s.order[1][k]], i);
 		for (uint32_t k = s.first[0][g]; k < s.first[0][g + 1]; k++) {
 			uint32_t at = s.order[0][k];
 			if (!filter_row(ev, f, &kept->list[at], other, e->binary.op == OP_AND,
-				&out[base + at]))
+			        &out[base + at]))
 				return false;
 		}
 	}
@@ -498,9 +485,8 @@ bool ev_binary(struct ev *ev, const struct frame *f, const struct promql_expr *e
 	bool lv = l.type == PROMQL_VECTOR, rv = r.type == PROMQL_VECTOR;
 	assert((lv || l.type == PROMQL_SCALAR) && (rv || r.type == PROMQL_SCALAR));
 	if (lv && rv)
-		return op_is_set(e->binary.op) ?
-			  set_operator(ev, f, e, &l.rows, &r.rows, ret) :
-			  vector_vector(ev, f, e, &l.rows, &r.rows, ret);
+		return op_is_set(e->binary.op) ? set_operator(ev, f, e, &l.rows, &r.rows, ret)
+		                               : vector_vector(ev, f, e, &l.rows, &r.rows, ret);
 	if (lv)
 		return vector_scalar(ev, f, e, &l.rows, r.scalar, false, ret);
 	if (rv)

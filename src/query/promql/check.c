@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The type checker, and the small tables of names. Runs once over a parsed tree: sets the types, refuses
- * what has no meaning, marks what has the same value at every step.
+ * The type checker, and the small tables of names. Runs once over a parsed tree: sets the types,
+ * refuses what has no meaning, marks what has the same value at every step.
  */
 #include "query/promql/ast.h"
 #include "query/promql/func.h"
@@ -28,23 +28,48 @@ bool op_is_set(enum promql_op op)
 
 const char *op_text(enum promql_op op)
 {
-	static const char *const texts[] = { [OP_NONE] = "", [OP_ADD] = "+", [OP_SUB] = "-",
-		[OP_MUL] = "*", [OP_DIV] = "/", [OP_MOD] = "%", [OP_POW] = "^", [OP_ATAN2] = "atan2",
-		[OP_EQ] = "==", [OP_NE] = "!=", [OP_GT] = ">", [OP_LT] = "<", [OP_GE] = ">=",
-		[OP_LE] = "<=", [OP_AND] = "and", [OP_OR] = "or", [OP_UNLESS] = "unless",
-		[OP_TRIM_UPPER] = "</", [OP_TRIM_LOWER] = ">/",
-		[OP_STEP] = "step", [OP_RANGE] = "range", [OP_MIN] = "min", [OP_MAX] = "max" };
+	static const char *const texts[] = { [OP_NONE] = "",
+		[OP_ADD] = "+",
+		[OP_SUB] = "-",
+		[OP_MUL] = "*",
+		[OP_DIV] = "/",
+		[OP_MOD] = "%",
+		[OP_POW] = "^",
+		[OP_ATAN2] = "atan2",
+		[OP_EQ] = "==",
+		[OP_NE] = "!=",
+		[OP_GT] = ">",
+		[OP_LT] = "<",
+		[OP_GE] = ">=",
+		[OP_LE] = "<=",
+		[OP_AND] = "and",
+		[OP_OR] = "or",
+		[OP_UNLESS] = "unless",
+		[OP_TRIM_UPPER] = "</",
+		[OP_TRIM_LOWER] = ">/",
+		[OP_STEP] = "step",
+		[OP_RANGE] = "range",
+		[OP_MIN] = "min",
+		[OP_MAX] = "max" };
 	assert((size_t)op < ARRAY_COUNT(texts));
 	return texts[op];
 }
 
 const char *agg_text(enum promql_agg op)
 {
-	static const char *const texts[] = { [AGG_SUM] = "sum", [AGG_AVG] = "avg",
-		[AGG_COUNT] = "count", [AGG_MIN] = "min", [AGG_MAX] = "max", [AGG_GROUP] = "group",
-		[AGG_STDDEV] = "stddev", [AGG_STDVAR] = "stdvar", [AGG_TOPK] = "topk",
-		[AGG_BOTTOMK] = "bottomk", [AGG_LIMITK] = "limitk",
-		[AGG_LIMIT_RATIO] = "limit_ratio", [AGG_QUANTILE] = "quantile",
+	static const char *const texts[] = { [AGG_SUM] = "sum",
+		[AGG_AVG] = "avg",
+		[AGG_COUNT] = "count",
+		[AGG_MIN] = "min",
+		[AGG_MAX] = "max",
+		[AGG_GROUP] = "group",
+		[AGG_STDDEV] = "stddev",
+		[AGG_STDVAR] = "stdvar",
+		[AGG_TOPK] = "topk",
+		[AGG_BOTTOMK] = "bottomk",
+		[AGG_LIMITK] = "limitk",
+		[AGG_LIMIT_RATIO] = "limit_ratio",
+		[AGG_QUANTILE] = "quantile",
 		[AGG_COUNT_VALUES] = "count_values" };
 	assert((size_t)op < ARRAY_COUNT(texts));
 	return texts[op];
@@ -57,8 +82,10 @@ bool agg_has_param(enum promql_agg op)
 
 const char *type_text(enum promql_type t)
 {
-	static const char *const texts[] = { [PROMQL_NONE] = "none", [PROMQL_SCALAR] = "scalar",
-		[PROMQL_VECTOR] = "instant vector", [PROMQL_MATRIX] = "range vector",
+	static const char *const texts[] = { [PROMQL_NONE] = "none",
+		[PROMQL_SCALAR] = "scalar",
+		[PROMQL_VECTOR] = "instant vector",
+		[PROMQL_MATRIX] = "range vector",
 		[PROMQL_STRING] = "string" };
 	assert((size_t)t < ARRAY_COUNT(texts));
 	return texts[t];
@@ -88,8 +115,9 @@ static void complain(struct check *c, const struct promql_expr *e, const char *f
 	buf_vprintf(&b, format, args);
 	va_end(args);
 	c->failed = true;
-	*c->fault = (struct promql_fault){ .from = e->from, .to = e->to,
-		.what = arena_str(c->arena, buf_str(&b)) };
+	*c->fault = (struct promql_fault){
+		.from = e->from, .to = e->to, .what = arena_str(c->arena, buf_str(&b))
+	};
 	buf_free(&b);
 }
 
@@ -130,7 +158,8 @@ static void check_offset(struct check *c, const struct promql_shift *s)
 static void check_selector(struct check *c, struct promql_expr *e)
 {
 	check_offset(c, &e->selector.shift);
-	e->invariant = e->selector.shift.at != AT_NONE && is_literal_duration(e->selector.shift.offset);
+	e->invariant =
+	    e->selector.shift.at != AT_NONE && is_literal_duration(e->selector.shift.offset);
 	if (e->selector.info_filter)
 		return;
 	for (size_t i = 0; i < e->selector.count; i++)
@@ -151,7 +180,8 @@ static void check_call(struct check *c, struct promql_expr *e)
 	else if (f->variadic < 0)
 		required -= 1;
 	if (f->variadic == 0 && n != required) {
-		complain(c, e, "expected %zu argument(s) in call to \"%s\", got %zu", required, name, n);
+		complain(
+		    c, e, "expected %zu argument(s) in call to \"%s\", got %zu", required, name, n);
 		return;
 	}
 	if (n < required) {
@@ -172,8 +202,8 @@ static void check_call(struct check *c, struct promql_expr *e)
 			return;
 		}
 		if (s->selector.name.len) {
-			complain(c, s,
-			    "expected label selectors only, got vector selector instead");
+			complain(
+			    c, s, "expected label selectors only, got vector selector instead");
 			return;
 		}
 		s->selector.info_filter = true;
@@ -196,12 +226,13 @@ static void check_aggregate(struct check *c, struct promql_expr *e)
 	if (!e->agg.param)
 		return;
 	bool text = e->agg.op == AGG_COUNT_VALUES;
-	expect(c, e->agg.param, text ? PROMQL_STRING : PROMQL_SCALAR, "aggregation parameter", NULL);
+	expect(
+	    c, e->agg.param, text ? PROMQL_STRING : PROMQL_SCALAR, "aggregation parameter", NULL);
 	e->invariant = e->invariant && e->agg.param->invariant;
 }
 
-static void check_matching(struct check *c, struct promql_expr *e, enum promql_type l,
-    enum promql_type r)
+static void check_matching(
+    struct check *c, struct promql_expr *e, enum promql_type l, enum promql_type r)
 {
 	struct promql_matching *m = &e->binary.matching;
 	enum promql_op op = e->binary.op;
@@ -211,7 +242,8 @@ static void check_matching(struct check *c, struct promql_expr *e, enum promql_t
 			for (size_t k = 0; k < m->include.count; k++)
 				if (str_eq(m->names.list[i], m->include.list[k]))
 					complain(c, e,
-					    "label \"%.*s\" must not occur in ON and GROUP clause at once",
+					    "label \"%.*s\" must not occur in ON and GROUP clause "
+					    "at once",
 					    STR_ARG(m->names.list[i]));
 	if (!vectors && m->names.count)
 		complain(c, e, "vector matching only allowed between instant vectors");
@@ -237,8 +269,8 @@ static void check_binary(struct check *c, struct promql_expr *e)
 	if (op_is_comparison(op) && !e->binary.is_bool && l == PROMQL_SCALAR && r == PROMQL_SCALAR)
 		complain(c, e, "comparisons between scalars must use BOOL modifier");
 	if (l != PROMQL_SCALAR && l != PROMQL_VECTOR)
-		complain(c, left,
-		    "binary expression must contain only scalar and instant vector types");
+		complain(
+		    c, left, "binary expression must contain only scalar and instant vector types");
 	if (r != PROMQL_SCALAR && r != PROMQL_VECTOR)
 		complain(c, right,
 		    "binary expression must contain only scalar and instant vector types");
@@ -262,9 +294,9 @@ static void check_subquery(struct check *c, struct promql_expr *e)
 	positive(c, e->subquery.range);
 	positive(c, e->subquery.step);
 	check_offset(c, &e->subquery.shift);
-	e->invariant = e->subquery.shift.at != AT_NONE &&
-	    is_literal_duration(e->subquery.range) && is_literal_duration(e->subquery.step) &&
-	    is_literal_duration(e->subquery.shift.offset);
+	e->invariant = e->subquery.shift.at != AT_NONE && is_literal_duration(e->subquery.range) &&
+	               is_literal_duration(e->subquery.step) &&
+	               is_literal_duration(e->subquery.shift.offset);
 }
 
 static enum promql_type visit(struct check *c, struct promql_expr *e)
@@ -275,34 +307,24 @@ static enum promql_type visit(struct check *c, struct promql_expr *e)
 		return PROMQL_NONE;
 	switch (e->kind) {
 	case EXPR_NUMBER:
-	case EXPR_STRING:
-		e->invariant = true;
-		break;
-	case EXPR_SELECTOR:
-		check_selector(c, e);
-		break;
+	case EXPR_STRING: e->invariant = true; break;
+	case EXPR_SELECTOR: check_selector(c, e); break;
 	case EXPR_MATRIX:
 		check_selector(c, e->matrix.selector);
 		positive(c, e->matrix.range);
-		e->invariant = e->matrix.selector->invariant && is_literal_duration(e->matrix.range);
+		e->invariant =
+		    e->matrix.selector->invariant && is_literal_duration(e->matrix.range);
 		break;
-	case EXPR_SUBQUERY:
-		check_subquery(c, e);
-		break;
-	case EXPR_CALL:
-		check_call(c, e);
-		break;
-	case EXPR_AGGREGATE:
-		check_aggregate(c, e);
-		break;
-	case EXPR_BINARY:
-		check_binary(c, e);
-		break;
+	case EXPR_SUBQUERY: check_subquery(c, e); break;
+	case EXPR_CALL: check_call(c, e); break;
+	case EXPR_AGGREGATE: check_aggregate(c, e); break;
+	case EXPR_BINARY: check_binary(c, e); break;
 	case EXPR_UNARY:
 		t = visit(c, e->unary.inner);
 		if (t != PROMQL_SCALAR && t != PROMQL_VECTOR && t != PROMQL_NONE)
 			complain(c, e,
-			    "unary expression only allowed on expressions of type scalar or instant vector, got \"%s\"",
+			    "unary expression only allowed on expressions of type scalar or "
+			    "instant vector, got \"%s\"",
 			    type_text(t));
 		e->type = t;
 		e->invariant = e->unary.inner->invariant;
@@ -311,8 +333,7 @@ static enum promql_type visit(struct check *c, struct promql_expr *e)
 		e->type = visit(c, e->paren);
 		e->invariant = e->paren->invariant;
 		break;
-	case EXPR_DURATION:
-		break;
+	case EXPR_DURATION: break;
 	}
 	return c->failed ? PROMQL_NONE : e->type;
 }

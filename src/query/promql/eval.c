@@ -21,9 +21,9 @@ bool ev_fail(struct ev *ev, enum err err, const char *format, ...)
 	buf_vprintf(&b, format, args);
 	va_end(args);
 	ev->err = err;
-	ev->failure->type = err == ERR_BUSY		      ? PROMQL_ERR_TIMEOUT :
-	    err == ERR_INPUT || err == ERR_LIMIT ? PROMQL_ERR_EXECUTION :
-							PROMQL_ERR_INTERNAL;
+	ev->failure->type = err == ERR_BUSY                        ? PROMQL_ERR_TIMEOUT
+	                    : err == ERR_INPUT || err == ERR_LIMIT ? PROMQL_ERR_EXECUTION
+	                                                           : PROMQL_ERR_INTERNAL;
 	ev->failure->what = arena_str(ev->arena, buf_str(&b));
 	if (!ev->failure->what.ptr)
 		ev->failure->what = STR("out of memory");
@@ -37,9 +37,8 @@ bool ev_memory(struct ev *ev)
 	if (ev->err == OK) {
 		ev->err = e == OK ? ERR_NOMEM : e;
 		ev->failure->type = e == ERR_LIMIT ? PROMQL_ERR_EXECUTION : PROMQL_ERR_INTERNAL;
-		ev->failure->what = e == ERR_LIMIT ?
-			  STR("query needs more memory than it may have") :
-			  STR("out of memory");
+		ev->failure->what = e == ERR_LIMIT ? STR("query needs more memory than it may have")
+		                                   : STR("out of memory");
 	}
 	return false;
 }
@@ -100,8 +99,8 @@ void ev_note(struct ev *ev, bool is_warning, uint32_t pos, const char *format, .
 	}
 	struct str kept = arena_str(ev->arena, s);
 	if (kept.ptr)
-		ev->notes[ev->note_count++] = (struct note){ .is_warning = is_warning, .pos = pos,
-			.text = kept };
+		ev->notes[ev->note_count++] =
+		    (struct note){ .is_warning = is_warning, .pos = pos, .text = kept };
 }
 
 const char *ev_quote(struct ev *ev, struct str s)
@@ -122,7 +121,8 @@ const char *ev_for_metric(struct ev *ev, struct labels l)
 	return s.ptr ? s.ptr : "";
 }
 
-bool row_make(struct ev *ev, const struct frame *f, struct labels l, bool drop_name, struct row *ret)
+bool row_make(
+    struct ev *ev, const struct frame *f, struct labels l, bool drop_name, struct row *ret)
 {
 	double *v = arena_new(ev->arena, double, f->steps);
 	if (!v)
@@ -134,8 +134,8 @@ bool row_make(struct ev *ev, const struct frame *f, struct labels l, bool drop_n
 	return true;
 }
 
-bool row_set_hist(struct ev *ev, const struct frame *f, struct row *r, size_t i,
-    const struct hist *h)
+bool row_set_hist(
+    struct ev *ev, const struct frame *f, struct row *r, size_t i, const struct hist *h)
 {
 	assert(i < f->steps);
 	if (!r->h) {
@@ -148,8 +148,8 @@ bool row_set_hist(struct ev *ev, const struct frame *f, struct row *r, size_t i,
 	return true;
 }
 
-bool row_copy_slot(struct ev *ev, const struct frame *f, struct row *to, const struct row *from,
-    size_t i)
+bool row_copy_slot(
+    struct ev *ev, const struct frame *f, struct row *to, const struct row *from, size_t i)
 {
 	const struct hist *h = slot_hist(from, i);
 	if (h)
@@ -193,8 +193,8 @@ static bool row_join(struct ev *ev, const struct frame *f, struct row *to, const
 		if (!slot_is_set(from, i))
 			continue;
 		if (slot_is_set(to, i))
-			return ev_fail(ev, ERR_INPUT,
-			    "vector cannot contain metrics with the same labelset");
+			return ev_fail(
+			    ev, ERR_INPUT, "vector cannot contain metrics with the same labelset");
 		if (!row_copy_slot(ev, f, to, from, i))
 			return false;
 	}
@@ -222,7 +222,8 @@ bool rows_merge(struct ev *ev, const struct frame *f, struct rows *rows)
 		struct row *to = &rows->list[number];
 		/* the arrays of `to` may be shared with another value: join into fresh ones */
 		struct row joined;
-		if (!row_make(ev, f, to->labels, to->drop_name || rows->list[i].drop_name, &joined) ||
+		if (!row_make(
+		        ev, f, to->labels, to->drop_name || rows->list[i].drop_name, &joined) ||
 		    !row_join(ev, f, &joined, to) || !row_join(ev, f, &joined, &rows->list[i]))
 			return false;
 		*to = joined;
@@ -237,8 +238,8 @@ bool ev_vector(struct ev *ev, const struct frame *f, const struct promql_expr *e
 	if (!ev_eval(ev, f, e, &v))
 		return false;
 	if (v.type != PROMQL_VECTOR)
-		return ev_fail(ev, ERR_INPUT, "expected an instant vector, got %s",
-		    type_text(v.type));
+		return ev_fail(
+		    ev, ERR_INPUT, "expected an instant vector, got %s", type_text(v.type));
 	*ret = v.rows;
 	return true;
 }
@@ -267,30 +268,14 @@ static bool duration_s(struct ev *ev, const struct promql_expr *e, double *ret)
 	    (e->duration.right && !duration_s(ev, e->duration.right, &r)))
 		return false;
 	switch (e->duration.op) {
-	case OP_STEP:
-		*ret = (double)ev->step / 1000;
-		return true;
-	case OP_RANGE:
-		*ret = (double)(ev->end - ev->start) / 1000;
-		return true;
-	case OP_MIN:
-		*ret = fmin(l, r);
-		return true;
-	case OP_MAX:
-		*ret = fmax(l, r);
-		return true;
-	case OP_ADD:
-		*ret = l + r;
-		return true;
-	case OP_SUB:
-		*ret = l - r;
-		return true;
-	case OP_MUL:
-		*ret = l * r;
-		return true;
-	case OP_POW:
-		*ret = pow(l, r);
-		return true;
+	case OP_STEP: *ret = (double)ev->step / 1000; return true;
+	case OP_RANGE: *ret = (double)(ev->end - ev->start) / 1000; return true;
+	case OP_MIN: *ret = fmin(l, r); return true;
+	case OP_MAX: *ret = fmax(l, r); return true;
+	case OP_ADD: *ret = l + r; return true;
+	case OP_SUB: *ret = l - r; return true;
+	case OP_MUL: *ret = l * r; return true;
+	case OP_POW: *ret = pow(l, r); return true;
 	case OP_DIV:
 	case OP_MOD:
 		if (r == 0)
@@ -341,8 +326,8 @@ static bool spread(struct ev *ev, const struct frame *f, struct val *v)
 	return true;
 }
 
-static bool eval_unary(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct val *ret)
+static bool eval_unary(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret)
 {
 	struct val v;
 	if (!ev_eval(ev, f, e->unary.inner, &v))
@@ -392,32 +377,25 @@ static bool eval_number(struct ev *ev, const struct frame *f, double number, str
 	return true;
 }
 
-static bool eval_kind(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct val *ret)
+static bool eval_kind(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret)
 {
 	switch (e->kind) {
-	case EXPR_NUMBER:
-		return eval_number(ev, f, e->number.value, ret);
+	case EXPR_NUMBER: return eval_number(ev, f, e->number.value, ret);
 	case EXPR_STRING:
 		*ret = (struct val){ .type = PROMQL_STRING, .string = e->string };
 		return true;
-	case EXPR_PAREN:
-		return ev_eval(ev, f, e->paren, ret);
-	case EXPR_UNARY:
-		return eval_unary(ev, f, e, ret);
+	case EXPR_PAREN: return ev_eval(ev, f, e->paren, ret);
+	case EXPR_UNARY: return eval_unary(ev, f, e, ret);
 	case EXPR_SELECTOR:
 		*ret = (struct val){ .type = PROMQL_VECTOR };
 		return ev_selector(ev, f, e, false, &ret->rows);
-	case EXPR_CALL:
-		return ev_call(ev, f, e, ret);
-	case EXPR_AGGREGATE:
-		return ev_aggregate(ev, f, e, ret);
-	case EXPR_BINARY:
-		return ev_binary(ev, f, e, ret);
+	case EXPR_CALL: return ev_call(ev, f, e, ret);
+	case EXPR_AGGREGATE: return ev_aggregate(ev, f, e, ret);
+	case EXPR_BINARY: return ev_binary(ev, f, e, ret);
 	case EXPR_MATRIX:
 	case EXPR_SUBQUERY:
-	case EXPR_DURATION:
-		break;
+	case EXPR_DURATION: break;
 	}
 	return ev_fail(ev, ERR_INPUT, "unexpected %s", type_text(e->type));
 }
@@ -452,8 +430,8 @@ static bool drop_names(struct ev *ev, const struct frame *f, struct rows *rows)
 	return rows_merge(ev, f, rows);
 }
 
-static bool points_of(struct ev *ev, const struct frame *f, const struct row *r,
-    struct promql_series *ret)
+static bool points_of(
+    struct ev *ev, const struct frame *f, const struct row *r, struct promql_series *ret)
 {
 	size_t n = row_count(r, f->steps), k = 0;
 	struct promql_point *p = arena_new(ev->arena, struct promql_point, n);
@@ -461,15 +439,15 @@ static bool points_of(struct ev *ev, const struct frame *f, const struct row *r,
 		return ev_memory(ev);
 	for (size_t i = 0; i < f->steps; i++)
 		if (slot_is_set(r, i))
-			p[k++] = (struct promql_point){ frame_time(f, i), r->v[i],
-				slot_hist(r, i) };
+			p[k++] =
+			    (struct promql_point){ frame_time(f, i), r->v[i], slot_hist(r, i) };
 	assert(k == n);
 	*ret = (struct promql_series){ r->labels, p, n };
 	return true;
 }
 
-static bool finish(struct ev *ev, const struct frame *f, struct val *v, bool is_range,
-    struct promql_result *ret)
+static bool finish(
+    struct ev *ev, const struct frame *f, struct val *v, bool is_range, struct promql_result *ret)
 {
 	*ret = (struct promql_result){ .type = v->type, .string = v->string, .ms = f->start };
 	if (v->type == PROMQL_STRING)
@@ -516,8 +494,8 @@ static int series_order(const void *x, const void *y)
 }
 
 /* An instant query for a range vector: its samples as they are. */
-static bool finish_matrix(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct promql_result *ret)
+static bool finish_matrix(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct promql_result *ret)
 {
 	struct ranged r;
 	if (!ev_ranged(ev, f, e, &r))
@@ -550,8 +528,8 @@ static bool finish_matrix(struct ev *ev, const struct frame *f, const struct pro
 		qsort(out, n, sizeof(*out), series_order);
 	for (size_t i = 1; i < n; i++)
 		if (labels_eq(out[i].labels, out[i - 1].labels))
-			return ev_fail(ev, ERR_INPUT,
-			    "vector cannot contain metrics with the same labelset");
+			return ev_fail(
+			    ev, ERR_INPUT, "vector cannot contain metrics with the same labelset");
 	*ret = (struct promql_result){ .type = PROMQL_MATRIX, .series = out, .count = n };
 	return true;
 }
@@ -617,8 +595,14 @@ static enum err run(const struct promql_engine *engine, struct arena *a,
     const struct promql_expr *e, struct str query, struct frame f, int64_t end, bool is_range,
     struct promql_result *ret, struct promql_failure *ret_failure)
 {
-	struct ev ev = { .engine = engine, .arena = a, .query = query, .start = f.start, .end = end,
-		.step = is_range ? f.step : 0, .ticks = 1000, .failure = ret_failure };
+	struct ev ev = { .engine = engine,
+		.arena = a,
+		.query = query,
+		.start = f.start,
+		.end = end,
+		.step = is_range ? f.step : 0,
+		.ticks = 1000,
+		.failure = ret_failure };
 	ev.lookback = engine->lookback_ms ? engine->lookback_ms : PROMQL_LOOKBACK_MS;
 	ev.samples_max = engine->sample_max ? engine->sample_max : PROMQL_SAMPLES_MAX;
 	*ret_failure = (struct promql_failure){ 0 };
@@ -630,7 +614,8 @@ static enum err run(const struct promql_engine *engine, struct arena *a,
 		ok = finish_matrix(&ev, &f, bare, &out);
 	else if (is_range && bare->type != PROMQL_VECTOR && bare->type != PROMQL_SCALAR)
 		ok = ev_fail(&ev, ERR_INPUT,
-		    "invalid expression type \"%s\" for range query, must be Scalar or instant Vector",
+		    "invalid expression type \"%s\" for range query, must be Scalar or instant "
+		    "Vector",
 		    type_text(bare->type));
 	else
 		ok = ev_eval(&ev, &f, e, &v) && finish(&ev, &f, &v, is_range, &out);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of the evaluator share. An expression is evaluated for all steps of a frame at once:
- * a vector is a set of rows, a row has one slot per step. So a selector reads its samples once and
- * slides over them, and an operation on values is a loop over arrays.
+ * What the files of the evaluator share. An expression is evaluated for all steps of a frame at
+ * once: a vector is a set of rows, a row has one slot per step. So a selector reads its samples
+ * once and slides over them, and an operation on values is a loop over arrays.
  *
- * A slot without a value holds the stale NaN, which no computation produces. A slot with a histogram
- * holds it in row.h (and the stale NaN in row.v).
+ * A slot without a value holds the stale NaN, which no computation produces. A slot with a
+ * histogram holds it in row.h (and the stale NaN in row.v).
  *
- * Every function returns false after the first failure, which is kept in the ev; callers just pass it
- * on.
+ * Every function returns false after the first failure, which is kept in the ev; callers just pass
+ * it on.
  */
 #pragma once
 #include "query/promql/ast.h"
@@ -107,12 +107,12 @@ static inline bool slot_is_set(const struct row *r, size_t i)
 	return slot_is_float(r, i) || slot_hist(r, i);
 }
 /* An empty row; false when memory is out. */
-bool row_make(struct ev *ev, const struct frame *f, struct labels l, bool drop_name,
-    struct row *ret);
-bool row_set_hist(struct ev *ev, const struct frame *f, struct row *r, size_t i,
-    const struct hist *h);
-bool row_copy_slot(struct ev *ev, const struct frame *f, struct row *to, const struct row *from,
-    size_t i);
+bool row_make(
+    struct ev *ev, const struct frame *f, struct labels l, bool drop_name, struct row *ret);
+bool row_set_hist(
+    struct ev *ev, const struct frame *f, struct row *r, size_t i, const struct hist *h);
+bool row_copy_slot(
+    struct ev *ev, const struct frame *f, struct row *to, const struct row *from, size_t i);
 size_t row_count(const struct row *r, size_t steps);
 struct row *rows_alloc(struct ev *ev, size_t n);
 /* Puts rows of equal labels into one; fails where two have a value at the same step. */
@@ -137,8 +137,8 @@ struct ranged {
 	bool fixed;   /* the same window at every step */
 	bool anchored, smoothed;
 };
-bool ev_ranged(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct ranged *ret);
+bool ev_ranged(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct ranged *ret);
 
 /* The samples of one series in one window (from, to]; with anchored or smoothed there may be some
  * before or after it. */
@@ -168,25 +168,36 @@ struct call {
 	uint32_t pos;       /* of the range argument, for remarks */
 };
 
-bool ev_selector(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    bool timestamps, struct rows *ret);
+bool ev_selector(struct ev *ev, const struct frame *f, const struct promql_expr *e, bool timestamps,
+    struct rows *ret);
 bool ev_select(struct ev *ev, const struct promql_expr *selector, int64_t min_ms, int64_t max_ms,
     int64_t range_ms, int64_t step_ms, struct source_result *ret);
 /* Works out where a selector or subquery looks: ref0 and whether it moves with the steps. */
 bool ev_shift(struct ev *ev, const struct frame *f, const struct promql_shift *s, int64_t *ret_ref0,
     bool *ret_fixed);
 bool ev_call(struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret);
-bool ev_aggregate(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct val *ret);
+bool ev_aggregate(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret);
 bool ev_binary(struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret);
 
 /* special functions in files of their own */
-bool func_histogram_quantile(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct val *ret);
-bool func_histogram_quantiles(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct val *ret);
-bool func_histogram_fraction(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct val *ret);
+bool func_histogram_quantile(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret);
+bool func_histogram_quantiles(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret);
+bool func_histogram_fraction(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret);
+bool func_label_join(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret);
+bool func_label_replace(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret);
+bool func_sort(struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret);
+bool func_sort_by_label(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret);
+bool func_sort_by_label_desc(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret);
+bool func_sort_desc(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret);
 bool func_info(struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret);
 
 /* Kahan-Neumaier. */

@@ -10,8 +10,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-static bool rows_like(struct ev *ev, const struct frame *f, const struct rows *in, bool drop_name,
-    struct rows *ret)
+static bool rows_like(
+    struct ev *ev, const struct frame *f, const struct rows *in, bool drop_name, struct rows *ret)
 {
 	ret->count = in->count;
 	ret->list = rows_alloc(ev, in->count);
@@ -19,7 +19,7 @@ static bool rows_like(struct ev *ev, const struct frame *f, const struct rows *i
 		return false;
 	for (size_t k = 0; k < in->count; k++)
 		if (!row_make(ev, f, in->list[k].labels, drop_name || in->list[k].drop_name,
-			&ret->list[k]))
+		        &ret->list[k]))
 			return false;
 	return true;
 }
@@ -35,9 +35,9 @@ static bool scalar_make(struct ev *ev, const struct frame *f, double v, struct v
 	return true;
 }
 
-#define SPECIAL(name)                                                                              \
-	static bool name(struct ev *ev, const struct frame *f, const struct promql_expr *e,        \
-	    struct val *ret)
+#define SPECIAL(name)     \
+	static bool name( \
+	    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret)
 
 SPECIAL(f_time)
 {
@@ -79,8 +79,8 @@ SPECIAL(f_range)
 	return scalar_make(ev, f, (double)(ev->end - ev->start) / 1000, ret);
 }
 
-static bool min_max_of(struct ev *ev, const struct frame *f, const struct promql_expr *e, double sign,
-    struct val *ret)
+static bool min_max_of(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, double sign, struct val *ret)
 {
 	double *a, *b;
 	if (!ev_scalar(ev, f, e->call.args[0], &a) || !ev_scalar(ev, f, e->call.args[1], &b) ||
@@ -165,7 +165,7 @@ static bool absent_labels(struct ev *ev, const struct promql_expr *arg, struct l
 			continue;
 		for (size_t k = 0; k < i && !seen; k++)
 			seen = str_eq(arg->selector.matchers[k].name, m->name) &&
-			    arg->selector.matchers[k].type == MATCH_EQ;
+			       arg->selector.matchers[k].type == MATCH_EQ;
 		struct str value = m->type == MATCH_EQ && !seen ? m->value : STR("");
 		if (labels_with(ev->arena, *ret, m->name, value, ret) != OK)
 			return ev_memory(ev);
@@ -219,8 +219,8 @@ SPECIAL(f_absent_over_time)
 	return absent_row(ev, f, e->call.args[0], present, ret);
 }
 
-static bool clamp(struct ev *ev, const struct frame *f, const struct promql_expr *e, const double *lo,
-    const double *hi, struct val *ret)
+static bool clamp(struct ev *ev, const struct frame *f, const struct promql_expr *e,
+    const double *lo, const double *hi, struct val *ret)
 {
 	struct rows in;
 	ret->type = PROMQL_VECTOR;
@@ -246,7 +246,7 @@ SPECIAL(f_clamp)
 {
 	double *lo, *hi;
 	return ev_scalar(ev, f, e->call.args[1], &lo) && ev_scalar(ev, f, e->call.args[2], &hi) &&
-	    clamp(ev, f, e, lo, hi, ret);
+	       clamp(ev, f, e, lo, hi, ret);
 }
 
 SPECIAL(f_clamp_min)
@@ -282,211 +282,10 @@ SPECIAL(f_round)
 	return true;
 }
 
-int natural_cmp(struct str a, struct str b)
-{
-	size_t i = 0, k = 0;
-	while (i < a.len && k < b.len) {
-		bool da = a.ptr[i] >= '0' && a.ptr[i] <= '9';
-		bool db = b.ptr[k] >= '0' && b.ptr[k] <= '9';
-		size_t ia = i, kb = k;
-		while (ia < a.len && (a.ptr[ia] >= '0' && a.ptr[ia] <= '9') == da)
-			ia++;
-		while (kb < b.len && (b.ptr[kb] >= '0' && b.ptr[kb] <= '9') == db)
-			kb++;
-		struct str x = str_make(a.ptr + i, ia - i), y = str_make(b.ptr + k, kb - k);
-		int c;
-		if (da && db) {
-			while (x.len > 1 && x.ptr[0] == '0')
-				x = str_from(x, 1);
-			while (y.len > 1 && y.ptr[0] == '0')
-				y = str_from(y, 1);
-			c = x.len != y.len ? (x.len < y.len ? -1 : 1) : str_cmp(x, y);
-		} else {
-			c = str_cmp(x, y);
-		}
-		if (c != 0)
-			return c;
-		i = ia;
-		k = kb;
-	}
-	return i < a.len ? 1 : k < b.len ? -1 : 0;
-}
-
-struct order {
-	struct row row;
-	size_t place;
-	const struct promql_expr *call;
-	int direction;
-};
-
-static int by_value(const void *x, const void *y)
-{
-	const struct order *a = x, *b = y;
-	double v = a->row.v[0], u = b->row.v[0];
-	if (isnan(v) != isnan(u))
-		return isnan(v) ? 1 : -1; /* last, whatever the direction */
-	if (v != u && !isnan(v))
-		return (v < u ? -1 : 1) * a->direction;
-	return a->place < b->place ? -1 : 1;
-}
-
-static int by_label(const void *x, const void *y)
-{
-	const struct order *a = x, *b = y;
-	for (size_t i = 1; i < a->call->call.count; i++) {
-		struct str name = expr_bare(a->call->call.args[i])->string;
-		int c = natural_cmp(labels_get(a->row.labels, name), labels_get(b->row.labels, name));
-		if (c != 0)
-			return c * a->direction;
-	}
-	return labels_cmp(a->row.labels, b->row.labels) * a->direction;
-}
-
-static bool sort_rows(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    int direction, bool labels, struct val *ret)
-{
-	struct rows in;
-	if (!ev_vector(ev, f, e->call.args[0], &in))
-		return false;
-	if (ev->step != 0)
-		ev_note(ev, true, e->from,
-		    "sort is ineffective for range queries since results are always ordered by labels");
-	struct order *order = arena_new(ev->arena, struct order, in.count);
-	struct row *out = rows_alloc(ev, in.count);
-	if (!order || !out)
-		return ev_memory(ev);
-	size_t n = 0;
-	for (size_t k = 0; k < in.count; k++) {
-		struct row r = in.list[k];
-		if (!labels)
-			r.h = NULL; /* histograms have no order */
-		if (row_count(&r, f->steps) > 0)
-			order[n++] = (struct order){ r, k, e, direction };
-	}
-	if (n > 1 && (labels || f->steps == 1))
-		qsort(order, n, sizeof(*order), labels ? by_label : by_value);
-	for (size_t k = 0; k < n; k++)
-		out[k] = order[k].row;
-	*ret = (struct val){ .type = PROMQL_VECTOR, .rows = { out, n } };
-	return true;
-}
-
-SPECIAL(f_sort)
-{
-	return sort_rows(ev, f, e, 1, false, ret);
-}
-
-SPECIAL(f_sort_desc)
-{
-	return sort_rows(ev, f, e, -1, false, ret);
-}
-
-SPECIAL(f_sort_by_label)
-{
-	return sort_rows(ev, f, e, 1, true, ret);
-}
-
-SPECIAL(f_sort_by_label_desc)
-{
-	return sort_rows(ev, f, e, -1, true, ret);
-}
-
-static struct str text_arg(const struct promql_expr *e, size_t i)
-{
-	const struct promql_expr *arg = expr_bare(e->call.args[i]);
-	return arg->kind == EXPR_STRING ? arg->string : STR("");
-}
-
-static bool name_ok(struct str name)
-{
-	return name.len > 0 && str_utf8_valid(name);
-}
-
-/* Sets one label of a row; rows may be shared, so the caller works on a copy of the list. */
-static bool relabel(struct ev *ev, struct row *r, struct str name, struct str value)
-{
-	struct str kept = arena_str(ev->arena, value);
-	if (!kept.ptr || labels_with(ev->arena, r->labels, name, kept, &r->labels) != OK)
-		return ev_memory(ev);
-	if (str_eq(name, LABEL_NAME))
-		r->drop_name = false;
-	return true;
-}
-
-static bool rows_clone(struct ev *ev, const struct rows *in, struct rows *ret)
-{
-	ret->list = rows_alloc(ev, in->count);
-	if (!ret->list)
-		return false;
-	for (size_t k = 0; k < in->count; k++)
-		ret->list[k] = in->list[k];
-	ret->count = in->count;
-	return true;
-}
-
-SPECIAL(f_label_replace)
-{
-	struct str dst = text_arg(e, 1), template = text_arg(e, 2), src = text_arg(e, 3);
-	struct str pattern = text_arg(e, 4);
-	struct regex *re;
-	struct rows in;
-	ret->type = PROMQL_VECTOR;
-	if (regex_make(ev->arena, pattern, &re, NULL) != OK)
-		return ev_fail(ev, ERR_INPUT, "invalid regular expression in label_replace(): %.*s",
-		    STR_ARG(pattern));
-	if (!name_ok(dst))
-		return ev_fail(ev, ERR_INPUT,
-		    "invalid destination label name in label_replace(): %.*s", STR_ARG(dst));
-	if (!ev_vector(ev, f, e->call.args[0], &in) || !rows_clone(ev, &in, &ret->rows))
-		return false;
-	bool ok = true;
-	struct buf b = buf_make(&mem_system, 1 << 16);
-	for (size_t k = 0; ok && k < in.count; k++) {
-		buf_clear(&b);
-		if (!regex_expand(re, labels_get(in.list[k].labels, src), template, &b))
-			continue;
-		ok = b.err == OK ? relabel(ev, &ret->rows.list[k], dst, buf_str(&b)) :
-				   ev_fail(ev, b.err, "a label's value became too long");
-	}
-	buf_free(&b);
-	return ok && rows_merge(ev, f, &ret->rows);
-}
-
-SPECIAL(f_label_join)
-{
-	struct str dst = text_arg(e, 1), sep = text_arg(e, 2);
-	struct rows in;
-	ret->type = PROMQL_VECTOR;
-	for (size_t i = 3; i < e->call.count; i++)
-		if (!name_ok(text_arg(e, i)))
-			return ev_fail(ev, ERR_INPUT,
-			    "invalid source label name in label_join(): %.*s",
-			    STR_ARG(text_arg(e, i)));
-	if (!name_ok(dst))
-		return ev_fail(ev, ERR_INPUT, "invalid destination label name in label_join(): %.*s",
-		    STR_ARG(dst));
-	if (!ev_vector(ev, f, e->call.args[0], &in) || !rows_clone(ev, &in, &ret->rows))
-		return false;
-	bool ok = true;
-	struct buf b = buf_make(&mem_system, 1 << 16);
-	for (size_t k = 0; ok && k < in.count; k++) {
-		buf_clear(&b);
-		for (size_t i = 3; i < e->call.count; i++) {
-			if (i > 3)
-				buf_add(&b, sep);
-			buf_add(&b, labels_get(in.list[k].labels, text_arg(e, i)));
-		}
-		ok = b.err == OK ? relabel(ev, &ret->rows.list[k], dst, buf_str(&b)) :
-				   ev_fail(ev, b.err, "a label's value became too long");
-	}
-	buf_free(&b);
-	return ok && rows_merge(ev, f, &ret->rows);
-}
-
 /* ---- classes ---- */
 
-static bool call_math(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct val *ret)
+static bool call_math(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret)
 {
 	double (*math)(double) = e->call.function->math;
 	struct rows in;
@@ -500,8 +299,8 @@ static bool call_math(struct ev *ev, const struct frame *f, const struct promql_
 	return true;
 }
 
-static bool call_hist(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct val *ret)
+static bool call_hist(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret)
 {
 	struct rows in;
 	ret->type = PROMQL_VECTOR;
@@ -510,8 +309,7 @@ static bool call_hist(struct ev *ev, const struct frame *f, const struct promql_
 	for (size_t k = 0; k < in.count; k++)
 		for (size_t i = 0; in.list[k].h && i < f->steps; i++)
 			if (slot_hist(&in.list[k], i))
-				ret->rows.list[k].v[i] =
-				    e->call.function->hist(in.list[k].h[i]);
+				ret->rows.list[k].v[i] = e->call.function->hist(in.list[k].h[i]);
 	return true;
 }
 
@@ -523,8 +321,8 @@ static double date_of(double (*date)(int64_t), double v)
 	return date((int64_t)v);
 }
 
-static bool call_date(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct val *ret)
+static bool call_date(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret)
 {
 	double (*date)(int64_t) = e->call.function->date;
 	struct rows in;
@@ -563,8 +361,8 @@ static bool extended_ok(struct ev *ev, const struct promql_expr *e, const struct
 	    STR_ARG(e->call.function->name));
 }
 
-static bool call_window(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct val *ret)
+static bool call_window(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret)
 {
 	const struct promql_function *fn = e->call.function;
 	struct ranged r = { 0 };
@@ -619,21 +417,11 @@ bool ev_call(struct ev *ev, const struct frame *f, const struct promql_expr *e, 
 	*ret = (struct val){ .type = fn->type };
 	bool ok = false;
 	switch (fn->class) {
-	case FUNC_MATH:
-		ok = call_math(ev, f, e, ret);
-		break;
-	case FUNC_HIST:
-		ok = call_hist(ev, f, e, ret);
-		break;
-	case FUNC_DATE:
-		ok = call_date(ev, f, e, ret);
-		break;
-	case FUNC_WINDOW:
-		ok = call_window(ev, f, e, ret);
-		break;
-	case FUNC_SPECIAL:
-		ok = fn->special(ev, f, e, ret);
-		break;
+	case FUNC_MATH: ok = call_math(ev, f, e, ret); break;
+	case FUNC_HIST: ok = call_hist(ev, f, e, ret); break;
+	case FUNC_DATE: ok = call_date(ev, f, e, ret); break;
+	case FUNC_WINDOW: ok = call_window(ev, f, e, ret); break;
+	case FUNC_SPECIAL: ok = fn->special(ev, f, e, ret); break;
 	}
 	ev->hint_function = hint;
 	return ok && ev->err == OK;
@@ -707,7 +495,8 @@ static double d_days_in_month(int64_t s)
 	struct civil c = civil_from_s(s);
 	struct civil this = { .year = c.year, .month = c.month, .day = 1 };
 	struct civil next = { .year = c.month == 12 ? c.year + 1 : c.year,
-		.month = (int8_t)(c.month == 12 ? 1 : c.month + 1), .day = 1 };
+		.month = (int8_t)(c.month == 12 ? 1 : c.month + 1),
+		.day = 1 };
 	return c.month == 12 ? 31 : (double)((civil_to_s(next) - civil_to_s(this)) / 86400);
 }
 
@@ -728,22 +517,36 @@ static double d_minute(int64_t s)
 #define M PROMQL_MATRIX
 #define T PROMQL_STRING
 #define ARGS(...) .args = { __VA_ARGS__ }
-#define MATH(n, fn)                                                                                \
-	{ .name = STR_INIT(n), ARGS(V), .arg_count = 1, .type = V, .class = FUNC_MATH, .math = fn }
-#define HIST(n, fn)                                                                                \
-	{ .name = STR_INIT(n), ARGS(V), .arg_count = 1, .type = V, .class = FUNC_HIST, .hist = fn }
-#define DATE(n, fn)                                                                                \
-	{ .name = STR_INIT(n), ARGS(V), .arg_count = 1, .variadic = 1, .type = V,                  \
-		.class = FUNC_DATE, .date = fn }
-#define WINDOW(n, fn)                                                                              \
-	{ .name = STR_INIT(n), ARGS(M), .arg_count = 1, .type = V, .class = FUNC_WINDOW,           \
-		.window = fn }
-#define WINDOW_NAMED(n, fn)                                                                        \
-	{ .name = STR_INIT(n), ARGS(M), .arg_count = 1, .type = V, .class = FUNC_WINDOW,           \
-		.keeps_name = true, .window = fn }
-#define OTHER(n, count, more, result, fn, ...)                                                     \
-	{ .name = STR_INIT(n), ARGS(__VA_ARGS__), .arg_count = count, .variadic = more,            \
-		.type = result, .class = FUNC_SPECIAL, .special = fn }
+#define MATH(n, fn)                                                                          \
+	{                                                                                    \
+		.name = STR_INIT(n), ARGS(V), .arg_count = 1, .type = V, .class = FUNC_MATH, \
+		.math = fn                                                                   \
+	}
+#define HIST(n, fn)                                                                          \
+	{                                                                                    \
+		.name = STR_INIT(n), ARGS(V), .arg_count = 1, .type = V, .class = FUNC_HIST, \
+		.hist = fn                                                                   \
+	}
+#define DATE(n, fn)                                                                     \
+	{                                                                               \
+		.name = STR_INIT(n), ARGS(V), .arg_count = 1, .variadic = 1, .type = V, \
+		.class = FUNC_DATE, .date = fn                                          \
+	}
+#define WINDOW(n, fn)                                                                          \
+	{                                                                                      \
+		.name = STR_INIT(n), ARGS(M), .arg_count = 1, .type = V, .class = FUNC_WINDOW, \
+		.window = fn                                                                   \
+	}
+#define WINDOW_NAMED(n, fn)                                                                    \
+	{                                                                                      \
+		.name = STR_INIT(n), ARGS(M), .arg_count = 1, .type = V, .class = FUNC_WINDOW, \
+		.keeps_name = true, .window = fn                                               \
+	}
+#define OTHER(n, count, more, result, fn, ...)                                                \
+	{                                                                                     \
+		.name = STR_INIT(n), ARGS(__VA_ARGS__), .arg_count = count, .variadic = more, \
+		.type = result, .class = FUNC_SPECIAL, .special = fn                          \
+	}
 
 static const struct promql_function functions[] = {
 	MATH("abs", fabs),
@@ -771,8 +574,12 @@ static const struct promql_function functions[] = {
 	MATH("deg", m_deg),
 	WINDOW("delta", window_delta),
 	WINDOW("deriv", window_deriv),
-	{ .name = STR_INIT("double_exponential_smoothing"), ARGS(M, S, S), .arg_count = 3,
-	    .type = V, .class = FUNC_WINDOW, .window = window_smoothing },
+	{ .name = STR_INIT("double_exponential_smoothing"),
+	    ARGS(M, S, S),
+	    .arg_count = 3,
+	    .type = V,
+	    .class = FUNC_WINDOW,
+	    .window = window_smoothing },
 	OTHER("end", 0, 0, S, f_end, S),
 	MATH("exp", exp),
 	WINDOW_NAMED("first_over_time", window_first),
@@ -790,8 +597,8 @@ static const struct promql_function functions[] = {
 	WINDOW("increase", window_increase),
 	OTHER("info", 2, 1, V, func_info, V, V),
 	WINDOW("irate", window_irate),
-	OTHER("label_join", 4, -1, V, f_label_join, V, T, T, T),
-	OTHER("label_replace", 5, 0, V, f_label_replace, V, T, T, T, T),
+	OTHER("label_join", 4, -1, V, func_label_join, V, T, T, T),
+	OTHER("label_replace", 5, 0, V, func_label_replace, V, T, T, T, T),
 	WINDOW_NAMED("last_over_time", window_last),
 	MATH("ln", log),
 	MATH("log10", log10),
@@ -804,11 +611,20 @@ static const struct promql_function functions[] = {
 	DATE("minute", d_minute),
 	DATE("month", d_month),
 	OTHER("pi", 0, 0, S, f_pi, S),
-	{ .name = STR_INIT("predict_linear"), ARGS(M, S), .arg_count = 2, .type = V,
-	    .class = FUNC_WINDOW, .time_bound = true, .window = window_predict_linear },
+	{ .name = STR_INIT("predict_linear"),
+	    ARGS(M, S),
+	    .arg_count = 2,
+	    .type = V,
+	    .class = FUNC_WINDOW,
+	    .time_bound = true,
+	    .window = window_predict_linear },
 	WINDOW("present_over_time", window_present),
-	{ .name = STR_INIT("quantile_over_time"), ARGS(S, M), .arg_count = 2, .type = V,
-	    .class = FUNC_WINDOW, .window = window_quantile },
+	{ .name = STR_INIT("quantile_over_time"),
+	    ARGS(S, M),
+	    .arg_count = 2,
+	    .type = V,
+	    .class = FUNC_WINDOW,
+	    .window = window_quantile },
 	MATH("rad", m_rad),
 	OTHER("range", 0, 0, S, f_range, S),
 	WINDOW("rate", window_rate),
@@ -818,10 +634,10 @@ static const struct promql_function functions[] = {
 	MATH("sgn", m_sgn),
 	MATH("sin", sin),
 	MATH("sinh", sinh),
-	OTHER("sort", 1, 0, V, f_sort, V),
-	OTHER("sort_by_label", 2, -1, V, f_sort_by_label, V, T),
-	OTHER("sort_by_label_desc", 2, -1, V, f_sort_by_label_desc, V, T),
-	OTHER("sort_desc", 1, 0, V, f_sort_desc, V),
+	OTHER("sort", 1, 0, V, func_sort, V),
+	OTHER("sort_by_label", 2, -1, V, func_sort_by_label, V, T),
+	OTHER("sort_by_label_desc", 2, -1, V, func_sort_by_label_desc, V, T),
+	OTHER("sort_desc", 1, 0, V, func_sort_desc, V),
 	MATH("sqrt", sqrt),
 	OTHER("start", 0, 0, S, f_start, S),
 	WINDOW("stddev_over_time", window_stddev),
@@ -830,10 +646,20 @@ static const struct promql_function functions[] = {
 	WINDOW("sum_over_time", window_sum),
 	MATH("tan", tan),
 	MATH("tanh", tanh),
-	{ .name = STR_INIT("time"), ARGS(S), .arg_count = 0, .type = S, .class = FUNC_SPECIAL,
-	    .time_bound = true, .special = f_time },
-	{ .name = STR_INIT("timestamp"), ARGS(V), .arg_count = 1, .type = V,
-	    .class = FUNC_SPECIAL, .time_bound = true, .special = f_timestamp },
+	{ .name = STR_INIT("time"),
+	    ARGS(S),
+	    .arg_count = 0,
+	    .type = S,
+	    .class = FUNC_SPECIAL,
+	    .time_bound = true,
+	    .special = f_time },
+	{ .name = STR_INIT("timestamp"),
+	    ARGS(V),
+	    .arg_count = 1,
+	    .type = V,
+	    .class = FUNC_SPECIAL,
+	    .time_bound = true,
+	    .special = f_timestamp },
 	WINDOW("ts_of_first_over_time", window_ts_of_first),
 	WINDOW("ts_of_last_over_time", window_ts_of_last),
 	WINDOW("ts_of_max_over_time", window_ts_of_max),

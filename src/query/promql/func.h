@@ -25,7 +25,8 @@ struct promql_function {
 	struct str name;
 	enum promql_type args[FUNCTION_ARGS_MAX];
 	uint8_t arg_count;
-	int8_t variadic; /* 0: exactly arg_count; n: the last n are optional; -1: the last any often */
+	int8_t
+	    variadic; /* 0: exactly arg_count; n: the last n are optional; -1: the last any often */
 	enum promql_type type;
 	enum function_class class;
 	bool keeps_name;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * histogram_quantile, histogram_quantiles and histogram_fraction: over native histograms and over the
- * classic ones that are made of one series per bucket, with the upper border in the label `le`.
+ * histogram_quantile, histogram_quantiles and histogram_fraction: over native histograms and over
+ * the classic ones that are made of one series per bucket, with the upper border in the label `le`.
  */
 #include "query/promql/eval_priv.h"
 #include <assert.h>
@@ -240,17 +240,19 @@ struct hist_call {
 	struct outset out;
 	struct bucket *buckets, *scratch;
 	size_t bucket_count;
-	double a, b;      /* the quantile, or the borders of the fraction */
+	double a, b; /* the quantile, or the borders of the fraction */
 	bool fraction;
 	struct str label; /* histogram_quantiles: the label that tells the quantile */
 	struct str label_value;
 };
 
-static void note_forced(struct hist_call *c, const struct family *g, const struct forced *f, size_t i)
+static void note_forced(
+    struct hist_call *c, const struct family *g, const struct forced *f, size_t i)
 {
 	struct ev *ev = c->ev;
 	const char *text =
-	    "input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
+	    "input to histogram_quantile needed to be fixed for monotonicity (see "
+	    "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
 	const char *metric = ev_for_metric(ev, g->labels);
 	struct str whole = arena_printf(ev->arena, "%s%s", text, metric);
 	int64_t ms = frame_time(c->f, i);
@@ -298,16 +300,17 @@ static double native(struct hist_call *c, const struct row *r, const struct hist
 	if (c->fraction) {
 		if (nan && !isnan(c->a) && !isnan(c->b))
 			ev_note(c->ev, false, c->value_pos,
-			    "input to histogram_fraction has NaN observations, which are excluded from all fractions%s",
+			    "input to histogram_fraction has NaN observations, which are excluded "
+			    "from all fractions%s",
 			    metric);
 		return hist_fraction(h, c->a, c->b);
 	}
 	double v = hist_quantile(h, c->a);
 	if (nan && c->a >= 0 && c->a <= 1)
 		ev_note(c->ev, false, c->value_pos,
-		    isnan(v) ?
-			"input to histogram_quantile has NaN observations, result is NaN%s" :
-			"input to histogram_quantile has NaN observations, result is skewed higher%s",
+		    isnan(v) ? "input to histogram_quantile has NaN observations, result is NaN%s"
+		             : "input to histogram_quantile has NaN observations, result is skewed "
+		               "higher%s",
 		    metric);
 	return v;
 }
@@ -315,12 +318,11 @@ static double native(struct hist_call *c, const struct row *r, const struct hist
 static bool put(struct hist_call *c, struct labels l, bool drop_name, size_t i, double v)
 {
 	uint32_t row;
-	if (c->label.len &&
-	    labels_with(c->ev->arena, l, c->label, c->label_value, &l) != OK)
+	if (c->label.len && labels_with(c->ev->arena, l, c->label, c->label_value, &l) != OK)
 		return ev_memory(c->ev);
 	(void)drop_name; /* always: the result is another quantity */
 	return outset_row(c->ev, c->f, &c->out, l, true, &row) &&
-	    outset_put(c->ev, c->f, &c->out, row, i, v, NULL);
+	       outset_put(c->ev, c->f, &c->out, row, i, v, NULL);
 }
 
 /* Collects the buckets of a family at one step; says whether there is a native histogram too. */
@@ -334,8 +336,7 @@ static bool collect(struct hist_call *c, const struct family *g, size_t i, bool 
 		if (slot_hist(m->row, i)) {
 			*ret_native = m;
 		} else if (slot_is_float(m->row, i) && m->has_upper) {
-			c->buckets[c->bucket_count++] =
-			    (struct bucket){ m->upper, m->row->v[i] };
+			c->buckets[c->bucket_count++] = (struct bucket){ m->upper, m->row->v[i] };
 		} else if (slot_is_float(m->row, i) && remark) {
 			ev_note(c->ev, true, c->pos,
 			    "bucket label \"le\" is missing or has a malformed value of %s%s",
@@ -369,8 +370,8 @@ static bool one_family(struct hist_call *c, const struct family *g, size_t i)
 	struct forced forced = { 0 };
 	size_t n = c->bucket_count;
 	memcpy(c->scratch, c->buckets, n * sizeof(*c->scratch));
-	double v = c->fraction ? classic_fraction(c->a, c->b, c->scratch, n) :
-				 classic_quantile(c->a, c->scratch, n, &forced);
+	double v = c->fraction ? classic_fraction(c->a, c->b, c->scratch, n)
+	                       : classic_quantile(c->a, c->scratch, n, &forced);
 	if (forced.yes)
 		note_forced(c, g, &forced, i);
 	return put(c, g->labels, g->drop_name, i, v);
@@ -399,8 +400,8 @@ static void check_quantile(struct ev *ev, const struct promql_expr *arg, double 
 	buf_free(&b);
 }
 
-bool func_histogram_quantile(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct val *ret)
+bool func_histogram_quantile(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret)
 {
 	struct rows in;
 	struct families families;
@@ -423,8 +424,8 @@ bool func_histogram_quantile(struct ev *ev, const struct frame *f, const struct 
 	return true;
 }
 
-bool func_histogram_quantiles(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct val *ret)
+bool func_histogram_quantiles(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret)
 {
 	struct rows in;
 	struct families families;
@@ -433,8 +434,8 @@ bool func_histogram_quantiles(struct ev *ev, const struct frame *f, const struct
 	if (!ev_vector(ev, f, e->call.args[0], &in) || !call_make(ev, f, &in, &families, &c))
 		return false;
 	if (label->kind != EXPR_STRING || label->string.len == 0 || !str_utf8_valid(label->string))
-		return ev_fail(ev, ERR_INPUT,
-		    "invalid label name in histogram_quantiles(): %.*s", STR_ARG(label->string));
+		return ev_fail(ev, ERR_INPUT, "invalid label name in histogram_quantiles(): %.*s",
+		    STR_ARG(label->string));
 	c.pos = c.value_pos = e->call.args[0]->from;
 	c.label = label->string;
 	for (size_t k = 2; k < e->call.count; k++) {
@@ -460,16 +461,16 @@ bool func_histogram_quantiles(struct ev *ev, const struct frame *f, const struct
 	return true;
 }
 
-bool func_histogram_fraction(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct val *ret)
+bool func_histogram_fraction(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret)
 {
 	struct rows in;
 	struct families families;
 	struct hist_call c;
 	double *lower, *upper;
 	if (!ev_scalar(ev, f, e->call.args[0], &lower) ||
-	    !ev_scalar(ev, f, e->call.args[1], &upper) ||
-	    !ev_vector(ev, f, e->call.args[2], &in) || !call_make(ev, f, &in, &families, &c))
+	    !ev_scalar(ev, f, e->call.args[1], &upper) || !ev_vector(ev, f, e->call.args[2], &in) ||
+	    !call_make(ev, f, &in, &families, &c))
 		return false;
 	c.value_pos = e->call.args[0]->from;
 	c.pos = e->call.args[2]->from;

@@ -39,10 +39,12 @@ static bool fetch(struct info *n, const struct promql_expr *filter)
 		named = named || is_name(&n->filter[i]);
 	}
 	if (!named)
-		m[count++] = (struct matcher){ .type = MATCH_EQ, .name = LABEL_NAME,
-			.value = TARGET_INFO };
-	struct promql_expr selector = { .kind = EXPR_SELECTOR, .type = PROMQL_VECTOR,
-		.from = filter ? filter->from : 0, .selector = { .matchers = m, .count = count } };
+		m[count++] =
+		    (struct matcher){ .type = MATCH_EQ, .name = LABEL_NAME, .value = TARGET_INFO };
+	struct promql_expr selector = { .kind = EXPR_SELECTOR,
+		.type = PROMQL_VECTOR,
+		.from = filter ? filter->from : 0,
+		.selector = { .matchers = m, .count = count } };
 	return ev_selector(ev, n->f, &selector, true, &n->infos);
 }
 
@@ -88,7 +90,8 @@ static bool fail_twice(struct info *n, const struct row *x, const struct row *y,
 	return false;
 }
 
-/* Is there another series of the same metric with a newer sample? Two equally new ones are an error. */
+/* Is there another series of the same metric with a newer sample? Two equally new ones are an
+ * error. */
 static bool is_newest(struct info *n, uint32_t k, size_t i, bool *ret)
 {
 	const struct row *r = &n->infos.list[k];
@@ -147,8 +150,8 @@ static bool enrich(struct info *n, size_t k, size_t i, struct labels *ret, bool 
 				continue;
 			struct str have = labels_get(*ret, l.name);
 			if (have.len && !str_eq(have, l.value))
-				return ev_fail(ev, ERR_INPUT, "conflicting label: %.*s",
-				    STR_ARG(l.name));
+				return ev_fail(
+				    ev, ERR_INPUT, "conflicting label: %.*s", STR_ARG(l.name));
 			if (labels_with(ev->arena, *ret, l.name, l.value, ret) != OK)
 				return ev_memory(ev);
 		}
@@ -178,7 +181,8 @@ static bool combine(struct info *n, struct rows *ret)
 			uint32_t row;
 			if (!slot_is_set(r, i))
 				continue;
-			if (!ev_tick(n->ev, 1) || (!n->ignored[k] && !enrich(n, k, i, &l, &matched)))
+			if (!ev_tick(n->ev, 1) ||
+			    (!n->ignored[k] && !enrich(n, k, i, &l, &matched)))
 				return false;
 			if (!matched && !may_lack(n))
 				continue;
@@ -194,8 +198,9 @@ static bool combine(struct info *n, struct rows *ret)
 bool func_info(struct ev *ev, const struct frame *f, const struct promql_expr *e, struct val *ret)
 {
 	const struct promql_expr *filter = e->call.count > 1 ? e->call.args[1] : NULL;
-	static const struct matcher target = { .type = MATCH_EQ, .name = STR_INIT("__name__"),
-		.value = STR_INIT("target_info") };
+	static const struct matcher target = {
+		.type = MATCH_EQ, .name = STR_INIT("__name__"), .value = STR_INIT("target_info")
+	};
 	struct info n = { .ev = ev, .f = f, .filter = &target, .filter_count = 1 };
 	if (filter) {
 		assert(filter->kind == EXPR_SELECTOR);
@@ -220,7 +225,7 @@ bool func_info(struct ev *ev, const struct frame *f, const struct promql_expr *e
 		}
 		n.ignored[k] = named && match;
 		any = any || (!n.ignored[k] && (labels_get(l, STR("instance")).len ||
-						   labels_get(l, STR("job")).len));
+		                                   labels_get(l, STR("job")).len));
 	}
 	if (any && !fetch(&n, filter))
 		return false;

@@ -60,7 +60,7 @@ struct lexer lexer_make(struct str text)
 bool token_is_word(enum token_type t)
 {
 	return t >= TOK_AGGREGATOR || t == TOK_LAND || t == TOK_LOR || t == TOK_LUNLESS ||
-	    t == TOK_ATAN2;
+	       t == TOK_ATAN2;
 }
 
 bool token_is_operator(enum token_type t)
@@ -85,7 +85,9 @@ static bool is_alpha(char c)
 
 static struct token token(const struct lexer *l, enum token_type type, size_t from)
 {
-	return (struct token){ .type = type, .from = (uint32_t)from, .to = (uint32_t)l->at,
+	return (struct token){ .type = type,
+		.from = (uint32_t)from,
+		.to = (uint32_t)l->at,
 		.text = str_make(l->text.ptr + from, l->at - from) };
 }
 
@@ -149,7 +151,8 @@ static struct token lex_string(struct lexer *l)
 			break;
 		l->at += quote != '`' && c == '\\' && l->at + 1 < l->text.len ? 2 : 1;
 	}
-	return fail(l, from, quote == '`' ? "unterminated raw string" : "unterminated quoted string");
+	return fail(
+	    l, from, quote == '`' ? "unterminated raw string" : "unterminated quoted string");
 }
 
 /* The length of a unit of time at the place, or 0. */
@@ -223,8 +226,8 @@ static struct token lex_word(struct lexer *l)
 {
 	size_t from = l->at;
 	bool colon = false;
-	while (is_alpha(peek(l, 0)) || is_digit(peek(l, 0)) || 
-	    (!l->braces && !l->bracket && peek(l, 0) == ':')) {
+	while (is_alpha(peek(l, 0)) || is_digit(peek(l, 0)) ||
+	       (!l->braces && !l->bracket && peek(l, 0) == ':')) {
 		colon = colon || peek(l, 0) == ':';
 		l->at++;
 	}
@@ -250,7 +253,11 @@ static struct token lex_compare(struct lexer *l)
 	if (d == '=' && (c != '=' || !l->braces)) {
 		l->at++;
 		return token(l,
-		    c == '=' ? TOK_EQLC : c == '!' ? TOK_NEQ : c == '<' ? TOK_LTE : TOK_GTE, from);
+		    c == '='   ? TOK_EQLC
+		    : c == '!' ? TOK_NEQ
+		    : c == '<' ? TOK_LTE
+		               : TOK_GTE,
+		    from);
 	}
 	if (d == '/' && !l->braces && (c == '<' || c == '>')) {
 		l->at++;
@@ -266,9 +273,9 @@ static struct token lex_compare(struct lexer *l)
 		return token(l, TOK_ASSIGN, from);
 	}
 	if (c == '!')
-		return fail_char(l, from, l->braces ?
-			      "unexpected character after '!' inside braces" :
-			      "unexpected character after '!'");
+		return fail_char(l, from,
+		    l->braces ? "unexpected character after '!' inside braces"
+		              : "unexpected character after '!'");
 	return token(l, c == '<' ? TOK_LSS : TOK_GTR, from);
 }
 
@@ -334,8 +341,8 @@ static struct token lex_sign(struct lexer *l, size_t from)
 		l->bracket = false;
 		return token(l, TOK_RBRACKET, from);
 	default:
-		return fail_char(l, from, c == '}' ? "unexpected right brace" :
-						     "unexpected character");
+		return fail_char(
+		    l, from, c == '}' ? "unexpected right brace" : "unexpected character");
 	}
 }
 

@@ -10,8 +10,7 @@ bool outset_make(struct ev *ev, size_t expected, struct outset *ret)
 	*ret = (struct outset){ .cap = expected < 8 ? 8 : expected };
 	ret->rows = arena_new(ev->arena, struct row, ret->cap);
 	ret->stamps = arena_new(ev->arena, uint64_t, ret->cap);
-	if (!ret->rows || !ret->stamps ||
-	    labels_map_make(ev->arena, ret->cap, &ret->map) != OK)
+	if (!ret->rows || !ret->stamps || labels_map_make(ev->arena, ret->cap, &ret->map) != OK)
 		return ev_memory(ev);
 	return true;
 }
@@ -47,8 +46,8 @@ bool outset_put(struct ev *ev, const struct frame *f, struct outset *o, uint32_t
 	assert(row < o->map.count);
 	struct row *r = &o->rows[row];
 	if (slot_is_set(r, i))
-		return ev_fail(ev, ERR_INPUT,
-		    "vector cannot contain metrics with the same labelset");
+		return ev_fail(
+		    ev, ERR_INPUT, "vector cannot contain metrics with the same labelset");
 	if (h)
 		return row_set_hist(ev, f, r, i, h);
 	r->v[i] = v;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The parser: operator precedence climbing over the lexer's words. The first error is kept and ends
- * everything (every function returns NULL from then on). Types are looked at afterwards, in check.c.
+ * everything (every function returns NULL from then on). Types are looked at afterwards, in
+ * check.c.
  */
 #include "query/promql/parse_priv.h"
 #include <assert.h>
@@ -20,8 +21,9 @@ void parser_fail(struct parser *p, uint32_t from, uint32_t to, const char *forma
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	p->failed = true;
-	*p->fault = (struct promql_fault){ .from = from, .to = to,
-		.what = arena_str(p->arena, str_c(text)) };
+	*p->fault = (struct promql_fault){
+		.from = from, .to = to, .what = arena_str(p->arena, str_c(text))
+	};
 }
 
 struct token parser_peek(struct parser *p)
@@ -44,12 +46,12 @@ void parser_advance(struct parser *p)
 static void describe(const struct token *t, char *out, size_t size)
 {
 	int len = t->text.len > 100 ? 100 : (int)t->text.len;
-	const char *kind = t->type == TOK_IDENT ? "identifier " :
-	    t->type == TOK_METRIC_IDENT		? "metric identifier " :
-	    t->type == TOK_STRING		? "string " :
-	    t->type == TOK_NUMBER		? "number " :
-	    t->type == TOK_DURATION		? "duration " :
-						  "";
+	const char *kind = t->type == TOK_IDENT          ? "identifier "
+	                   : t->type == TOK_METRIC_IDENT ? "metric identifier "
+	                   : t->type == TOK_STRING       ? "string "
+	                   : t->type == TOK_NUMBER       ? "number "
+	                   : t->type == TOK_DURATION     ? "duration "
+	                                                 : "";
 	if (t->type == TOK_END)
 		snprintf(out, size, "end of input");
 	else if (t->type == TOK_AGGREGATOR)
@@ -133,8 +135,8 @@ static double number_value(struct parser *p, const struct token *t)
 	}
 	if (str_f64(s, true, &d) == OK)
 		return d;
-	/* "2.", ".5", and more digits than the strict reader takes: the lexer has seen to the form, and
-	 * no program of ours leaves the "C" locale */
+	/* "2.", ".5", and more digits than the strict reader takes: the lexer has seen to the form,
+	 * and no program of ours leaves the "C" locale */
 	struct str z = arena_str(p->arena, s);
 	char *end = NULL;
 	if (z.ptr && z.len && (z.ptr[0] == '.' || (z.ptr[0] >= '0' && z.ptr[0] <= '9')))
@@ -252,7 +254,7 @@ bool parser_label_list(struct parser *p, struct names *ret)
 			}
 			n++;
 		} else if (p->tok.type == TOK_IDENT || token_is_word(p->tok.type) ||
-		    (p->tok.type == TOK_NUMBER && !(p->tok.text.ptr[0] <= '9'))) {
+		           (p->tok.type == TOK_NUMBER && !(p->tok.text.ptr[0] <= '9'))) {
 			list[n++] = p->tok.text;
 		} else {
 			return parser_unexpected(p, "grouping opts", "label") != NULL;
@@ -306,7 +308,8 @@ static struct promql_expr *aggregate(struct parser *p)
 	}
 	if (n != want) {
 		parser_fail(p, e->from, e->to,
-		    "wrong number of arguments for aggregate expression provided, expected %zu, got %zu",
+		    "wrong number of arguments for aggregate expression provided, expected %zu, "
+		    "got %zu",
 		    want, n);
 		return NULL;
 	}
@@ -331,13 +334,10 @@ static struct promql_expr *primary(struct parser *p)
 		e->to = p->last_to;
 		return e;
 	case TOK_NUMBER:
-	case TOK_DURATION:
-		return parser_number(p, NULL, NULL);
-	case TOK_STRING:
-		return string_literal(p);
+	case TOK_DURATION: return parser_number(p, NULL, NULL);
+	case TOK_STRING: return string_literal(p);
 	case TOK_LBRACE:
-	case TOK_METRIC_IDENT:
-		return parser_selector(p);
+	case TOK_METRIC_IDENT: return parser_selector(p);
 	case TOK_AGGREGATOR:
 		if (next.type == TOK_LPAREN || next.type == TOK_BY || next.type == TOK_WITHOUT)
 			return aggregate(p);
@@ -346,8 +346,7 @@ static struct promql_expr *primary(struct parser *p)
 	case TOK_START:
 	case TOK_END_WORD:
 	case TOK_STEP:
-	case TOK_RANGE:
-		return next.type == TOK_LPAREN ? call(p) : parser_selector(p);
+	case TOK_RANGE: return next.type == TOK_LPAREN ? call(p) : parser_selector(p);
 	case TOK_LAND:
 	case TOK_LOR:
 	case TOK_LUNLESS:
@@ -358,10 +357,8 @@ static struct promql_expr *primary(struct parser *p)
 	case TOK_SMOOTHED:
 	case TOK_FILL:
 	case TOK_FILL_LEFT:
-	case TOK_FILL_RIGHT:
-		return parser_selector(p);
-	default:
-		return parser_unexpected(p, NULL, NULL);
+	case TOK_FILL_RIGHT: return parser_selector(p);
+	default: return parser_unexpected(p, NULL, NULL);
 	}
 }
 

@@ -28,7 +28,8 @@ void *parser_unexpected(struct parser *p, const char *context, const char *expec
 struct token parser_peek(struct parser *p);
 void parser_advance(struct parser *p);
 bool parser_take(struct parser *p, enum token_type type);
-struct promql_expr *parser_node(struct parser *p, enum promql_kind kind, uint32_t from, uint32_t to);
+struct promql_expr *parser_node(
+    struct parser *p, enum promql_kind kind, uint32_t from, uint32_t to);
 struct promql_expr *parser_expr(struct parser *p, int min_prec);
 struct promql_expr *parser_number(struct parser *p, const char *context, const char *expected);
 bool parser_label_list(struct parser *p, struct names *ret);

@@ -28,10 +28,10 @@ static void put_utf8(char *out, size_t *n, uint32_t c)
 
 static int digit_of(char c, unsigned base)
 {
-	int d = c >= '0' && c <= '9' ? c - '0' :
-	    c >= 'a' && c <= 'f'     ? c - 'a' + 10 :
-	    c >= 'A' && c <= 'F'     ? c - 'A' + 10 :
-				       99;
+	int d = c >= '0' && c <= '9'   ? c - '0'
+	        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+	                               : 99;
 	return d < (int)base ? d : -1;
 }
 
@@ -108,8 +108,8 @@ static bool add_matcher(struct parser *p, struct matcher *m, const struct token 
 	if (m->type != MATCH_RE && m->type != MATCH_NRE)
 		return true;
 	if (regex_make(p->arena, m->value, &re, &why) != OK) {
-		parser_fail(p, at->from, at->to, "error parsing regexp: %.*s: `%.*s`",
-		    STR_ARG(why), (int)(m->value.len > 100 ? 100 : m->value.len), m->value.ptr);
+		parser_fail(p, at->from, at->to, "error parsing regexp: %.*s: `%.*s`", STR_ARG(why),
+		    (int)(m->value.len > 100 ? 100 : m->value.len), m->value.ptr);
 		return false;
 	}
 	m->re = re;
@@ -129,17 +129,10 @@ static bool one_matcher(struct parser *p, struct matcher *ret)
 	}
 	parser_advance(p);
 	switch (p->tok.type) {
-	case TOK_ASSIGN:
-		break;
-	case TOK_NEQ:
-		ret->type = MATCH_NE;
-		break;
-	case TOK_EQ_REGEX:
-		ret->type = MATCH_RE;
-		break;
-	case TOK_NEQ_REGEX:
-		ret->type = MATCH_NRE;
-		break;
+	case TOK_ASSIGN: break;
+	case TOK_NEQ: ret->type = MATCH_NE; break;
+	case TOK_EQ_REGEX: ret->type = MATCH_RE; break;
+	case TOK_NEQ_REGEX: ret->type = MATCH_NRE; break;
 	default:
 		if (name.type == TOK_STRING &&
 		    (p->tok.type == TOK_COMMA || p->tok.type == TOK_RBRACE)) {
@@ -171,8 +164,8 @@ static bool twice(struct parser *p, struct promql_expr *e, struct str a, struct 
 	return false;
 }
 
-static bool braces(struct parser *p, struct promql_expr *e, struct matcher *list, size_t max,
-    size_t *n)
+static bool braces(
+    struct parser *p, struct promql_expr *e, struct matcher *list, size_t max, size_t *n)
 {
 	bool quoted_name = false;
 	parser_advance(p);
@@ -184,11 +177,11 @@ static bool braces(struct parser *p, struct promql_expr *e, struct matcher *list
 		}
 		if (!one_matcher(p, &list[*n]))
 			return false;
-		bool bare = is_string && str_eq(list[*n].name, LABEL_NAME) &&
-		    list[*n].type == MATCH_EQ;
+		bool bare =
+		    is_string && str_eq(list[*n].name, LABEL_NAME) && list[*n].type == MATCH_EQ;
 		if (bare && (quoted_name || e->selector.name.len))
-			return twice(p, e, *n ? list[*n - 1].value : e->selector.name,
-			    list[*n].value);
+			return twice(
+			    p, e, *n ? list[*n - 1].value : e->selector.name, list[*n].value);
 		quoted_name = quoted_name || bare;
 		(*n)++;
 		if (p->tok.type != TOK_COMMA && p->tok.type != TOK_RBRACE)
@@ -220,8 +213,9 @@ struct promql_expr *parser_selector(struct parser *p)
 				twice(p, e, e->selector.name, list[i].value);
 				return NULL;
 			}
-		list[n++] = (struct matcher){ .type = MATCH_EQ, .name = LABEL_NAME,
-			.value = e->selector.name };
+		list[n++] = (struct matcher){
+			.type = MATCH_EQ, .name = LABEL_NAME, .value = e->selector.name
+		};
 	}
 	struct matcher *copy = arena_new(p->arena, struct matcher, n);
 	if (!copy)
@@ -297,8 +291,8 @@ static struct promql_expr *duration_unary(struct parser *p, const char *context,
 		parser_fail(p, t.from, t.to, "the expression is nested too deeply");
 		return NULL;
 	}
-	struct promql_expr *inner = atom_only ? duration_unary(p, context, true) :
-						duration_expr(p, PREC_POW);
+	struct promql_expr *inner =
+	    atom_only ? duration_unary(p, context, true) : duration_expr(p, PREC_POW);
 	p->depth--;
 	if (!inner || t.type == TOK_ADD)
 		return inner;
@@ -346,7 +340,7 @@ bool parser_has_postfix(const struct parser *p)
 {
 	enum token_type t = p->tok.type;
 	return t == TOK_LBRACKET || t == TOK_OFFSET || t == TOK_AT || t == TOK_ANCHORED ||
-	    t == TOK_SMOOTHED;
+	       t == TOK_SMOOTHED;
 }
 
 static struct promql_expr *bracket(struct parser *p, struct promql_expr *e)
@@ -373,8 +367,8 @@ static struct promql_expr *bracket(struct parser *p, struct promql_expr *e)
 		parser_fail(p, e->from, p->last_to, "no @ modifiers allowed before range");
 		return NULL;
 	}
-	struct promql_expr *out = parser_node(p, subquery ? EXPR_SUBQUERY : EXPR_MATRIX, e->from,
-	    p->last_to);
+	struct promql_expr *out =
+	    parser_node(p, subquery ? EXPR_SUBQUERY : EXPR_MATRIX, e->from, p->last_to);
 	if (!out)
 		return NULL;
 	out->type = PROMQL_MATRIX;
@@ -399,7 +393,8 @@ static struct promql_shift *shift_of(struct parser *p, struct promql_expr *e, co
 	if (e->kind == EXPR_SUBQUERY)
 		return &e->subquery.shift;
 	parser_fail(p, e->from, e->to,
-	    "%s modifier must be preceded by an instant vector selector or range vector selector or a subquery",
+	    "%s modifier must be preceded by an instant vector selector or range vector selector "
+	    "or a subquery",
 	    modifier);
 	return NULL;
 }
@@ -467,8 +462,9 @@ static struct promql_expr *extended(struct parser *p, struct promql_expr *e)
 	struct promql_expr *s = e->kind == EXPR_MATRIX ? e->matrix.selector : e;
 	if (s->kind != EXPR_SELECTOR || (anchored && e->kind != EXPR_MATRIX)) {
 		parser_fail(p, e->from, p->tok.to,
-		    anchored ? "anchored modifier must be preceded by a range vector selector" :
-			       "smoothed modifier must be preceded by an instant vector selector or range vector selector");
+		    anchored ? "anchored modifier must be preceded by a range vector selector"
+		             : "smoothed modifier must be preceded by an instant vector selector "
+		               "or range vector selector");
 		return NULL;
 	}
 	if (anchored ? s->selector.smoothed : s->selector.anchored) {
@@ -488,14 +484,10 @@ static struct promql_expr *extended(struct parser *p, struct promql_expr *e)
 struct promql_expr *parser_postfix(struct parser *p, struct promql_expr *e)
 {
 	switch (p->tok.type) {
-	case TOK_LBRACKET:
-		return bracket(p, e);
-	case TOK_OFFSET:
-		return offset(p, e);
-	case TOK_AT:
-		return at_modifier(p, e);
-	default:
-		return extended(p, e);
+	case TOK_LBRACKET: return bracket(p, e);
+	case TOK_OFFSET: return offset(p, e);
+	case TOK_AT: return at_modifier(p, e);
+	default: return extended(p, e);
 	}
 }
 

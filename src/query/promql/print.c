@@ -163,9 +163,7 @@ static void put_duration(struct buf *b, const struct promql_expr *e)
 		buf_add_char(b, '(');
 	switch (e->duration.op) {
 	case OP_STEP:
-	case OP_RANGE:
-		buf_printf(b, "%s()", op_text(e->duration.op));
-		break;
+	case OP_RANGE: buf_printf(b, "%s()", op_text(e->duration.op)); break;
 	case OP_MIN:
 	case OP_MAX:
 		buf_printf(b, "%s(", op_text(e->duration.op));
@@ -203,8 +201,9 @@ static void put_shift(struct buf *b, const struct promql_shift *s)
 
 static void put_matchers(struct buf *b, const struct promql_expr *e)
 {
-	static const char *const ops[] = { [MATCH_EQ] = "=", [MATCH_NE] = "!=", [MATCH_RE] = "=~",
-		[MATCH_NRE] = "!~" };
+	static const char *const ops[] = {
+		[MATCH_EQ] = "=", [MATCH_NE] = "!=", [MATCH_RE] = "=~", [MATCH_NRE] = "!~"
+	};
 	bool any = false;
 	buf_add(b, e->selector.name);
 	for (size_t i = 0; i < e->selector.count; i++) {
@@ -295,9 +294,7 @@ void promql_print(const struct promql_expr *e, struct buf *b)
 		else
 			promql_put_value(b, e->number.value);
 		break;
-	case EXPR_STRING:
-		labels_quote(b, e->string);
-		break;
+	case EXPR_STRING: labels_quote(b, e->string); break;
 	case EXPR_SELECTOR:
 		put_matchers(b, e);
 		put_extended(b, e);
@@ -331,12 +328,8 @@ void promql_print(const struct promql_expr *e, struct buf *b)
 		}
 		buf_add_char(b, ')');
 		break;
-	case EXPR_AGGREGATE:
-		put_aggregate(b, e);
-		break;
-	case EXPR_BINARY:
-		put_binary(b, e);
-		break;
+	case EXPR_AGGREGATE: put_aggregate(b, e); break;
+	case EXPR_BINARY: put_binary(b, e); break;
 	case EXPR_UNARY:
 		buf_add_char(b, e->unary.minus ? '-' : '+');
 		promql_print(e->unary.inner, b);
@@ -346,9 +339,7 @@ void promql_print(const struct promql_expr *e, struct buf *b)
 		promql_print(e->paren, b);
 		buf_add_char(b, ')');
 		break;
-	case EXPR_DURATION:
-		put_duration(b, e);
-		break;
+	case EXPR_DURATION: put_duration(b, e); break;
 	}
 }
 
@@ -356,15 +347,9 @@ void promql_selectors(const struct promql_expr *e,
     void (*see)(void *ctx, const struct matcher *m, size_t count), void *ctx)
 {
 	switch (e->kind) {
-	case EXPR_SELECTOR:
-		see(ctx, e->selector.matchers, e->selector.count);
-		break;
-	case EXPR_MATRIX:
-		promql_selectors(e->matrix.selector, see, ctx);
-		break;
-	case EXPR_SUBQUERY:
-		promql_selectors(e->subquery.inner, see, ctx);
-		break;
+	case EXPR_SELECTOR: see(ctx, e->selector.matchers, e->selector.count); break;
+	case EXPR_MATRIX: promql_selectors(e->matrix.selector, see, ctx); break;
+	case EXPR_SUBQUERY: promql_selectors(e->subquery.inner, see, ctx); break;
 	case EXPR_CALL:
 		for (size_t i = 0; i < e->call.count; i++)
 			promql_selectors(e->call.args[i], see, ctx);
@@ -378,13 +363,8 @@ void promql_selectors(const struct promql_expr *e,
 		promql_selectors(e->binary.left, see, ctx);
 		promql_selectors(e->binary.right, see, ctx);
 		break;
-	case EXPR_UNARY:
-		promql_selectors(e->unary.inner, see, ctx);
-		break;
-	case EXPR_PAREN:
-		promql_selectors(e->paren, see, ctx);
-		break;
-	default:
-		break;
+	case EXPR_UNARY: promql_selectors(e->unary.inner, see, ctx); break;
+	case EXPR_PAREN: promql_selectors(e->paren, see, ctx); break;
+	default: break;
 	}
 }

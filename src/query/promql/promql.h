@@ -2,18 +2,18 @@
  *
  * PromQL: parse a query, evaluate it at one time or over a range, print it, write the answer. The
  * language and its results are those of Prometheus 3.x with every experimental feature on (duration
- * expressions, anchored and smoothed selectors, fill, info, experimental functions) and with delayed
- * removal of the metric name: names that a computation drops vanish at the end, so that a regex over
- * names does not collide in the middle of an expression.
+ * expressions, anchored and smoothed selectors, fill, info, experimental functions) and with
+ * delayed removal of the metric name: names that a computation drops vanish at the end, so that a
+ * regex over names does not collide in the middle of an expression.
  *
  * Everything (expression, result, texts) lives in the caller's arena. Nothing here reads a clock.
  */
 #pragma once
 #include "query/source.h"
 
-#define PROMQL_QUERY_MAX 65536u     /* bytes of a query */
-#define PROMQL_DEPTH_MAX 150u       /* nesting of an expression */
-#define PROMQL_STEPS_MAX 1000000u   /* points of a range; the HTTP door has its own, lower limit */
+#define PROMQL_QUERY_MAX 65536u   /* bytes of a query */
+#define PROMQL_DEPTH_MAX 150u     /* nesting of an expression */
+#define PROMQL_STEPS_MAX 1000000u /* points of a range; the HTTP door has its own, lower limit */
 #define PROMQL_SAMPLES_MAX UINT64_C(50000000)
 #define PROMQL_LOOKBACK_MS 300000
 #define PROMQL_SUBQUERY_STEP_MS 60000
@@ -31,8 +31,8 @@ struct promql_fault {
 
 /* ERR_INPUT with *ret_fault filled, ERR_NOMEM or ERR_LIMIT from the arena (a query that is too long
  * is ERR_INPUT). The expression borrows from `query`, which must outlive it. */
-must_check enum err promql_parse(struct arena *a, struct str query,
-    const struct promql_expr **ret, struct promql_fault *ret_fault);
+must_check enum err promql_parse(struct arena *a, struct str query, const struct promql_expr **ret,
+    struct promql_fault *ret_fault);
 /* A series selector alone, such as the match[] of the metadata endpoints. */
 must_check enum err promql_parse_selector(struct arena *a, struct str text,
     const struct matcher **ret, size_t *ret_count, struct promql_fault *ret_fault);
@@ -70,10 +70,11 @@ struct promql_series {
 
 struct promql_result {
 	enum promql_type type;
-	const struct promql_series *series; /* a matrix is sorted by labels; scalar: one, no labels */
+	const struct promql_series
+	    *series; /* a matrix is sorted by labels; scalar: one, no labels */
 	size_t count;
 	struct str string;
-	int64_t ms;                    /* of the string */
+	int64_t ms;                         /* of the string */
 	const struct str *warnings, *infos; /* whole texts with position */
 	size_t warning_count, info_count;
 	uint64_t samples; /* most samples held at once */
@@ -86,9 +87,9 @@ struct promql_failure {
 	struct str what;
 };
 
-/* ERR_INPUT: the query fails (text in *ret_failure); ERR_BUSY: cancelled; ERR_LIMIT: too many samples or
- * too much memory; ERR_NOMEM, ERR_IO: as the source or the arena said. *ret_failure is always filled
- * on failure. */
+/* ERR_INPUT: the query fails (text in *ret_failure); ERR_BUSY: cancelled; ERR_LIMIT: too many
+ * samples or too much memory; ERR_NOMEM, ERR_IO: as the source or the arena said. *ret_failure is
+ * always filled on failure. */
 must_check enum err promql_instant(const struct promql_engine *engine, struct arena *a,
     const struct promql_expr *e, struct str query, int64_t at_ms, struct promql_result *ret,
     struct promql_failure *ret_failure);

@@ -14,20 +14,22 @@ const char *call_metric(struct ev *ev, const struct call *c)
 
 void call_note_mixed(struct ev *ev, const struct call *c)
 {
-	ev_note(ev, true, c->pos,
-	    "encountered a mix of histograms and floats for metric name %s", call_metric(ev, c));
+	ev_note(ev, true, c->pos, "encountered a mix of histograms and floats for metric name %s",
+	    call_metric(ev, c));
 }
 
 void call_note_schemas(struct ev *ev, const struct call *c)
 {
 	ev_note(ev, true, c->pos,
-	    "vector contains a mix of histograms with exponential and custom buckets schemas for metric name %s",
+	    "vector contains a mix of histograms with exponential and custom buckets schemas for "
+	    "metric name %s",
 	    call_metric(ev, c));
 }
 
 void call_note_bounds(struct ev *ev, const struct call *c, const char *operation)
 {
-	ev_note(ev, false, c->pos, "mismatched custom buckets were reconciled during %s", operation);
+	ev_note(
+	    ev, false, c->pos, "mismatched custom buckets were reconciled during %s", operation);
 }
 
 static void note_not_counter(struct ev *ev, const struct call *c)
@@ -48,7 +50,8 @@ bool start_is_reset(int64_t before_start, int64_t before_ms, int64_t start, int6
 		return false;
 	if (start > before_ms)
 		return true;
-	/* It points at the sample before: a reset for deltas, but not where the start was unknown. */
+	/* It points at the sample before: a reset for deltas, but not where the start was unknown.
+	 */
 	return before_start != 0 && before_start < before_ms;
 }
 
@@ -70,8 +73,8 @@ static bool combine(struct ev *ev, const struct call *c, const struct hist *x, c
     bool subtract, struct hist *ret)
 {
 	struct hist_note note = { 0 };
-	enum err e = subtract ? hist_sub(ev->arena, x, y, ret, &note) :
-				hist_add(ev->arena, x, y, ret, &note);
+	enum err e = subtract ? hist_sub(ev->arena, x, y, ret, &note)
+	                      : hist_add(ev->arena, x, y, ret, &note);
 	if (e == ERR_INPUT) {
 		call_note_schemas(ev, c);
 		return false;
@@ -89,8 +92,8 @@ static bool is_reset(struct ev *ev, const struct hist *now, const struct hist *b
 }
 
 /* How much the histograms of a window rose; false when they do not go together. */
-static bool hist_rise(struct ev *ev, const struct call *c, const struct window *w, bool counter,
-    struct hist *ret)
+static bool hist_rise(
+    struct ev *ev, const struct call *c, const struct window *w, bool counter, struct hist *ret)
 {
 	const struct hist_sample *h = w->h;
 	const int64_t *st = w->h_starts;
@@ -197,8 +200,8 @@ static bool extrapolated(struct ev *ev, const struct call *c, const struct windo
 	int64_t first = hists ? w->h[0].ms : w->f[0].ms;
 	int64_t last = hists ? w->h[gaps].ms : w->f[gaps].ms;
 	const int64_t *starts = hists ? w->h_starts : w->f_starts;
-	bool begins_inside = counter && starts && starts[0] != 0 && starts[0] > w->from &&
-	    starts[0] < first;
+	bool begins_inside =
+	    counter && starts && starts[0] != 0 && starts[0] > w->from && starts[0] < first;
 	if (gaps == 0 && !begins_inside)
 		return false;
 	double rise = 0;
@@ -337,8 +340,8 @@ static bool instant(struct ev *ev, const struct call *c, const struct window *w,
 	if (p[0].hist)
 		return instant_hist(ev, c, p, counter, seconds, h);
 	*v = p[1].value;
-	if (!counter || !(p[1].value < p[0].value ||
-			    start_is_reset(p[0].start, p[0].ms, p[1].start, p[1].ms)))
+	if (!counter ||
+	    !(p[1].value < p[0].value || start_is_reset(p[0].start, p[0].ms, p[1].start, p[1].ms)))
 		*v -= p[0].value;
 	if (counter)
 		*v /= seconds;
@@ -364,8 +367,8 @@ static double interpolate(const struct sample *a, const struct sample *b, int64_
 	return y1 + (b->value - y1) * (double)(t - a->ms) / (double)(b->ms - a->ms);
 }
 
-/* Index of the last sample at or before the window's start, or 0; and of the sample that stands for its
- * end: the last one, or (smoothed) the first at or after it. */
+/* Index of the last sample at or before the window's start, or 0; and of the sample that stands for
+ * its end: the last one, or (smoothed) the first at or after it. */
 static void edges_f(const struct window *w, bool smoothed, size_t *ret_first, size_t *ret_last)
 {
 	size_t last = w->nf - 1, first = 0;
@@ -404,12 +407,12 @@ static bool extended_floats(const struct call *c, const struct window *w, bool c
 	edges_f(w, smoothed, &first, &last);
 	if (f[last].ms <= w->from || (smoothed && f[first].ms > w->to))
 		return false;
-	double left = smoothed && f[first].ms < w->from ?
-		  interpolate(&f[first], &f[first + 1], w->from, counter) :
-		  f[first].value;
-	double right = smoothed && last > 0 && f[last].ms > w->to ?
-		  interpolate(&f[last - 1], &f[last], w->to, counter) :
-		  f[last].value;
+	double left = smoothed && f[first].ms < w->from
+	                  ? interpolate(&f[first], &f[first + 1], w->from, counter)
+	                  : f[first].value;
+	double right = smoothed && last > 0 && f[last].ms > w->to
+	                   ? interpolate(&f[last - 1], &f[last], w->to, counter)
+	                   : f[last].value;
 	*v = right - left;
 	if (!counter)
 		return true;

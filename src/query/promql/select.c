@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Selectors: from samples to slots (instant vectors) and to windows (range vectors, subqueries). Each
- * selector asks the source once for the whole frame; then an index moves along with the steps.
+ * Selectors: from samples to slots (instant vectors) and to windows (range vectors, subqueries).
+ * Each selector asks the source once for the whole frame; then an index moves along with the steps.
  * Windows and the lookback are open on the left: a sample exactly at their beginning is outside.
  */
 #include "query/promql/eval_priv.h"
@@ -31,9 +31,14 @@ bool ev_select(struct ev *ev, const struct promql_expr *e, int64_t min_ms, int64
 {
 	assert(e->kind == EXPR_SELECTOR);
 	struct source_query q = { .matchers = e->selector.matchers,
-		.matcher_count = e->selector.count, .min_ms = min_ms, .max_ms = max_ms,
-		.step_ms = step_ms, .range_ms = range_ms, .function = ev->hint_function,
-		.by = ev->hint_by.list, .by_count = ev->hint_by.count,
+		.matcher_count = e->selector.count,
+		.min_ms = min_ms,
+		.max_ms = max_ms,
+		.step_ms = step_ms,
+		.range_ms = range_ms,
+		.function = ev->hint_function,
+		.by = ev->hint_by.list,
+		.by_count = ev->hint_by.count,
 		.by_is_without = ev->hint_without,
 		.sample_max = ev->samples_max > ev->samples ? ev->samples_max - ev->samples : 1 };
 	const struct source *s = ev->engine->source;
@@ -44,8 +49,8 @@ bool ev_select(struct ev *ev, const struct promql_expr *e, int64_t min_ms, int64
 		return ev_fail(ev, ERR_LIMIT,
 		    "query processing would load too many samples into memory in query execution");
 	if (err != OK)
-		return ev_fail(ev, err == ERR_INPUT ? ERR_IO : err,
-		    "expanding series: %s", err_text(err));
+		return ev_fail(
+		    ev, err == ERR_INPUT ? ERR_IO : err, "expanding series: %s", err_text(err));
 	uint64_t n = 0;
 	for (size_t i = 0; i < ret->count; i++)
 		n += ret->series[i].sample_count + ret->series[i].hist_count;
@@ -172,7 +177,8 @@ static bool smooth_row(struct ev *ev, const struct frame *f, const struct promql
 				return false;
 			if (!h)
 				ev_note(ev, true, e->from,
-				    "vector contains a mix of histograms with exponential and custom buckets schemas for metric name %s",
+				    "vector contains a mix of histograms with exponential and "
+				    "custom buckets schemas for metric name %s",
 				    ev_quote(ev, labels_get(s->labels, LABEL_NAME)));
 			else if (!row_set_hist(ev, f, r, i, h))
 				return false;
@@ -184,8 +190,12 @@ static bool smooth_row(struct ev *ev, const struct frame *f, const struct promql
 /* Without the stale marks, which windows never show. */
 static bool raw_make(struct ev *ev, const struct source_series *s, struct raw *ret)
 {
-	*ret = (struct raw){ .labels = s->labels, .f = s->samples, .nf = s->sample_count,
-		.h = s->hists, .nh = s->hist_count, .f_starts = s->sample_starts,
+	*ret = (struct raw){ .labels = s->labels,
+		.f = s->samples,
+		.nf = s->sample_count,
+		.h = s->hists,
+		.nh = s->hist_count,
+		.f_starts = s->sample_starts,
 		.h_starts = s->hist_starts };
 	size_t stale = 0, stale_h = 0;
 	for (size_t i = 0; i < s->sample_count; i++)
@@ -254,8 +264,8 @@ bool ev_selector(struct ev *ev, const struct frame *f, const struct promql_expr 
 		if (!ev_tick(ev, f->steps) || !row_make(ev, f, s->labels, timestamps, &out[n]))
 			return false;
 		if (smoothed ? !raw_make(ev, s, &raw) ||
-				!smooth_row(ev, f, e, &raw, ref0, fixed, &out[n]) :
-			       !fill_row(ev, f, s, ref0, fixed, timestamps, &out[n]))
+		                   !smooth_row(ev, f, e, &raw, ref0, fixed, &out[n])
+		             : !fill_row(ev, f, s, ref0, fixed, timestamps, &out[n]))
 			return false;
 		n += row_count(&out[n], f->steps) > 0;
 	}
@@ -263,8 +273,8 @@ bool ev_selector(struct ev *ev, const struct frame *f, const struct promql_expr 
 	return true;
 }
 
-static bool ranged_selector(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct ranged *r)
+static bool ranged_selector(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct ranged *r)
 {
 	const struct promql_expr *s = e->matrix.selector;
 	struct source_result got;
@@ -292,8 +302,8 @@ static bool ranged_selector(struct ev *ev, const struct frame *f, const struct p
 }
 
 /* A row of a subquery as samples. */
-static bool raw_from_row(struct ev *ev, const struct frame *f, const struct row *row,
-    struct raw *ret)
+static bool raw_from_row(
+    struct ev *ev, const struct frame *f, const struct row *row, struct raw *ret)
 {
 	size_t nf = 0, nh = 0;
 	for (size_t i = 0; i < f->steps; i++) {
@@ -304,8 +314,12 @@ static bool raw_from_row(struct ev *ev, const struct frame *f, const struct row 
 	struct hist_sample *hists = arena_new(ev->arena, struct hist_sample, nh);
 	if (!floats || !hists)
 		return ev_memory(ev);
-	*ret = (struct raw){ .labels = row->labels, .drop_name = row->drop_name, .f = floats,
-		.h = hists, .nf = nf, .nh = nh };
+	*ret = (struct raw){ .labels = row->labels,
+		.drop_name = row->drop_name,
+		.f = floats,
+		.h = hists,
+		.nf = nf,
+		.nh = nh };
 	nf = nh = 0;
 	for (size_t i = 0; i < f->steps; i++) {
 		if (slot_is_float(row, i))
@@ -316,11 +330,11 @@ static bool raw_from_row(struct ev *ev, const struct frame *f, const struct row 
 	return ev_add_samples(ev, nf + nh);
 }
 
-static bool ranged_subquery(struct ev *ev, const struct frame *f, const struct promql_expr *e,
-    struct ranged *r)
+static bool ranged_subquery(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct ranged *r)
 {
-	int64_t step = ev->engine->subquery_step_ms ? ev->engine->subquery_step_ms :
-						      PROMQL_SUBQUERY_STEP_MS;
+	int64_t step =
+	    ev->engine->subquery_step_ms ? ev->engine->subquery_step_ms : PROMQL_SUBQUERY_STEP_MS;
 	int64_t from;
 	if (!ev_duration_ms(ev, e->subquery.range, false, &r->range_ms) ||
 	    (e->subquery.step && !ev_duration_ms(ev, e->subquery.step, false, &step)) ||
@@ -357,7 +371,8 @@ static bool ranged_subquery(struct ev *ev, const struct frame *f, const struct p
 	return true;
 }
 
-bool ev_ranged(struct ev *ev, const struct frame *f, const struct promql_expr *e, struct ranged *ret)
+bool ev_ranged(
+    struct ev *ev, const struct frame *f, const struct promql_expr *e, struct ranged *ret)
 {
 	e = expr_bare(e);
 	*ret = (struct ranged){ 0 };
@@ -383,8 +398,12 @@ struct window window_at(const struct ev *ev, const struct frame *f, const struct
 		w->h_hi++;
 	while (w->h_lo < w->h_hi && raw->h[w->h_lo].ms <= lo)
 		w->h_lo++;
-	return (struct window){ .f = raw->f + w->f_lo, .nf = w->f_hi - w->f_lo,
-		.h = raw->h + w->h_lo, .nh = w->h_hi - w->h_lo,
+	return (struct window){ .f = raw->f + w->f_lo,
+		.nf = w->f_hi - w->f_lo,
+		.h = raw->h + w->h_lo,
+		.nh = w->h_hi - w->h_lo,
 		.f_starts = raw->f_starts ? raw->f_starts + w->f_lo : NULL,
-		.h_starts = raw->h_starts ? raw->h_starts + w->h_lo : NULL, .from = from, .to = to };
+		.h_starts = raw->h_starts ? raw->h_starts + w->h_lo : NULL,
+		.from = from,
+		.to = to };
 }

@@ -12,7 +12,8 @@ static void note_ignored(struct ev *ev, const struct call *c, const struct windo
 {
 	if (w->nh > 0)
 		ev_note(ev, false, c->pos,
-		    "ignored histograms in a range containing both floats and histograms for metric name %s",
+		    "ignored histograms in a range containing both floats and histograms for "
+		    "metric name %s",
 		    call_metric(ev, c));
 }
 
@@ -41,8 +42,8 @@ double quantile_of(double q, double *values, size_t n)
 	return values[(size_t)lower] * (1 - weight) + values[(size_t)upper] * weight;
 }
 
-static bool hist_total(struct ev *ev, const struct call *c, const struct window *w, bool mean,
-    const struct hist **ret)
+static bool hist_total(
+    struct ev *ev, const struct call *c, const struct window *w, bool mean, const struct hist **ret)
 {
 	struct hist_sum s;
 	struct hist_note note = { 0 };
@@ -59,8 +60,8 @@ static bool hist_total(struct ev *ev, const struct call *c, const struct window 
 		return false;
 	}
 	if (reset && not_reset)
-		ev_note(ev, true, c->pos,
-		    "conflicting counter resets during histogram aggregation");
+		ev_note(
+		    ev, true, c->pos, "conflicting counter resets during histogram aggregation");
 	if (note.bounds_reconciled)
 		call_note_bounds(ev, c, "aggregation");
 	struct hist *out = arena_new(ev->arena, struct hist, 1);
@@ -371,11 +372,11 @@ WINDOW_FUNCTION(window_smoothing)
 	double sf = c->scalars[0][c->step], tf = c->scalars[1][c->step];
 	(void)h;
 	if (!(sf > 0 && sf < 1))
-		return ev_fail(ev, ERR_INPUT,
-		    "invalid smoothing factor. Expected: 0 < sf < 1, got: %f", sf);
+		return ev_fail(
+		    ev, ERR_INPUT, "invalid smoothing factor. Expected: 0 < sf < 1, got: %f", sf);
 	if (!(tf > 0 && tf < 1))
-		return ev_fail(ev, ERR_INPUT, "invalid trend factor. Expected: 0 < tf < 1, got: %f",
-		    tf);
+		return ev_fail(
+		    ev, ERR_INPUT, "invalid trend factor. Expected: 0 < tf < 1, got: %f", tf);
 	if (!two_floats(ev, c, w))
 		return false;
 	double before = 0, level = w->f[0].value, trend = w->f[1].value - w->f[0].value;
@@ -409,8 +410,8 @@ static bool begin_of(const struct call *c, const struct window *w, size_t *ret_f
 	return true;
 }
 
-static bool count_steps(struct ev *ev, const struct call *c, const struct window *w, bool resets,
-    double *v)
+static bool count_steps(
+    struct ev *ev, const struct call *c, const struct window *w, bool resets, double *v)
 {
 	size_t f, h, seen = 0;
 	double n = 0, value = 0;
@@ -423,8 +424,8 @@ static bool count_steps(struct ev *ev, const struct call *c, const struct window
 		double now = take_f ? w->f[f].value : 0;
 		const struct hist *now_hist = take_f ? NULL : w->h[h].hist;
 		int64_t now_ms = take_f ? w->f[f].ms : w->h[h].ms;
-		int64_t now_start = take_f ? (w->f_starts ? w->f_starts[f] : 0) :
-					     (w->h_starts ? w->h_starts[h] : 0);
+		int64_t now_start = take_f ? (w->f_starts ? w->f_starts[f] : 0)
+		                           : (w->h_starts ? w->h_starts[h] : 0);
 		f += take_f;
 		h += !take_f;
 		bool stepped = false;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Functions over the samples of one window, for the table in func.c. Each gives false when the window
- * has no result (or after a failure), else a float in *v or a histogram in *h. Room-private.
+ * Functions over the samples of one window, for the table in func.c. Each gives false when the
+ * window has no result (or after a failure), else a float in *v or a histogram in *h. Room-private.
  */
 #pragma once
 #include "query/promql/eval_priv.h"
 
-#define WINDOW_FUNCTION(name)                                                                      \
-	bool name(struct ev *ev, const struct call *c, const struct window *w, double *v,          \
+#define WINDOW_FUNCTION(name)                                                             \
+	bool name(struct ev *ev, const struct call *c, const struct window *w, double *v, \
 	    const struct hist **h)
 
 WINDOW_FUNCTION(window_rate);
@@ -37,7 +37,8 @@ WINDOW_FUNCTION(window_ts_of_max);
 WINDOW_FUNCTION(window_changes);
 WINDOW_FUNCTION(window_resets);
 
-/* True when the start timestamp of a sample says that its counter began anew after the one before. */
+/* True when the start timestamp of a sample says that its counter began anew after the one before.
+ */
 bool start_is_reset(int64_t before_start, int64_t before_ms, int64_t start, int64_t ms);
 const char *call_metric(struct ev *ev, const struct call *c);
 /* "encountered a mix of histograms and floats" */
