@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * All documents -> the directory. Every reference is a name here and an index there, so this is where
- * an unknown user, a policy that nobody has, or a key used twice is found. All faults are reported.
+ * All documents -> the directory. Every reference is a name here and an index there, so this is
+ * where an unknown user, a policy that nobody has, or a key used twice is found. All faults are
+ * reported.
  *
  * A document that came from YAML keeps its tree, so a fault has its place; one that comes from the
  * store is read from its body again.
  */
+#include "conf/compile_priv.h"
 #include "conf/form_priv.h"
-#include "conf/kinds_priv.h"
 #include "conf/resource.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -15,29 +16,6 @@
 #define CANDIDATES_MAX 2000u /* names among which a wrong one is looked for */
 
 static const struct str none = STR_INIT("");
-
-struct entry {
-	const struct conf_document *doc;
-	const struct conf_node *tree;
-	struct str name; /* as the document's: for sorting and finding */
-};
-struct kind_list {
-	struct entry *items;
-	uint32_t count;
-};
-struct compile {
-	struct arena *a;
-	struct conf_faults *faults;
-	struct kind_list kinds[KIND_COUNT];
-	struct directory *d;
-	const struct conf_installation *installation;
-	conf_zone_find *find_zone;
-	void *context;
-	bool bad;
-	/* the document at work */
-	const struct entry *entry;
-	struct conf_where root;
-};
 
 static void fault(struct compile *c, const struct conf_node *n, const struct conf_where *where,
     struct str hint, const char *what, struct str word)
@@ -47,7 +25,7 @@ static void fault(struct compile *c, const struct conf_node *n, const struct con
 	c->bad = true;
 }
 
-static void *new_list(struct compile *c, size_t count, size_t size)
+void *compile_list(struct compile *c, size_t count, size_t size)
 {
 	return arena_alloc(c->a, count ? count : 1, size);
 }
@@ -59,7 +37,7 @@ static int entry_cmp(const void *x, const void *y)
 	return order ? order : (a->doc < b->doc ? -1 : a->doc > b->doc);
 }
 
-static int32_t find(const struct compile *c, enum conf_kind kind, struct str name)
+int32_t compile_find(const struct compile *c, enum conf_kind kind, struct str name)
 {
 	const struct kind_list *l = &c->kinds[kind];
 	uint32_t low = 0, high = l->count;
@@ -77,31 +55,32 @@ static int32_t find(const struct compile *c, enum conf_kind kind, struct str nam
 }
 
 /* The index of what n names, or -1 with a fault. */
-static int32_t refer(struct compile *c, enum conf_kind kind, const struct conf_node *n,
+int32_t compile_refer(struct compile *c, enum conf_kind kind, const struct conf_node *n,
     const struct conf_where *where)
 {
-	static const char *const what[KIND_COUNT] = { "unknown user", "unknown team", "unknown schedule",
-		"unknown escalation policy", "unknown service", "unknown alert", "unknown rule group" };
-	int32_t index = find(c, kind, n->text);
+	static const char *const what[KIND_COUNT] = { "unknown user", "unknown team",
+		"unknown schedule", "unknown escalation policy", "unknown service", "unknown alert",
+		"unknown rule group" };
+	int32_t index = compile_find(c, kind, n->text);
 	if (index >= 0)
 		return index;
 	struct kind_list *l = &c->kinds[kind];
 	uint32_t count = l->count < CANDIDATES_MAX ? l->count : CANDIDATES_MAX;
-	struct str *names = new_list(c, count, sizeof *names);
+	struct str *names = compile_list(c, count, sizeof *names);
 	struct str hint = none;
 	if (names) {
 		for (uint32_t i = 0; i < count; i++)
 			names[i] = l->items[i].name;
 		struct str kind_name = conf_kind_name(kind);
-		struct str otherwise = arena_printf(c->a, "there is no document of kind %.*s with this name",
-		    STR_ARG(kind_name));
+		struct str otherwise = arena_printf(
+		    c->a, "there is no document of kind %.*s with this name", STR_ARG(kind_name));
 		hint = conf_did_you_mean(c->a, n->text, names, count, otherwise);
 	}
 	fault(c, n, where, hint, what[kind], n->text);
 	return -1;
 }
 
-static void begin(struct compile *c, enum conf_kind kind, const struct entry *e)
+void compile_begin(struct compile *c, enum conf_kind kind, const struct entry *e)
 {
 	c->entry = e;
 	struct str k = conf_kind_name(kind);
@@ -109,14 +88,15 @@ static void begin(struct compile *c, enum conf_kind kind, const struct entry *e)
 }
 
 /* The children of a list field; a text alone is a list of one. */
-static const struct conf_node *list_of(const struct conf_node *map, struct str name, uint32_t *ret_count)
+const struct conf_node *compile_children(
+    const struct conf_node *map, struct str name, uint32_t *ret_count)
 {
 	const struct conf_node *n = conf_node_find(map, name);
 	*ret_count = !n ? 0 : n->type == CONF_LIST ? n->count : 1;
 	return !n ? NULL : n->type == CONF_LIST ? n->child : n;
 }
 
-static struct str id_of(struct compile *c, const char *kind, struct str name)
+struct str compile_id(struct compile *c, const char *kind, struct str name)
 {
 	return resource_id(c->a, 'P', str_c(kind), name);
 }
@@ -140,7 +120,8 @@ static void check_address(struct compile *c, const struct conf_node *n, struct c
 	const struct conf_node *place = address ? address : n;
 	struct str fix = none;
 	if (!conf_contact_address_ok(contact.type, contact.address, &fix)) {
-		conf_fault_add(c->faults, (struct conf_site){ c->entry->doc->file, place, where, false }, fix,
+		conf_fault_add(c->faults,
+		    (struct conf_site){ c->entry->doc->file, place, where, false }, fix,
 		    "\"%.*s\" is no address for a contact of type %.*s", STR_ARG(contact.address),
 		    STR_ARG(contact_type_name[contact.type]));
 		c->bad = true;
@@ -160,15 +141,15 @@ static void check_address(struct compile *c, const struct conf_node *n, struct c
 	struct conf_where at = conf_in(where, STR("provider"));
 	fault(c, provider, &at,
 	    conf_did_you_mean(c->a, contact.provider, names, count,
-		STR("providers of this type stand in quis.yaml")),
+	        STR("providers of this type stand in quis.yaml")),
 	    "unknown provider", contact.provider);
 }
 
 static void user_contacts(struct compile *c, struct user *u, const struct conf_node *tree)
 {
 	uint32_t count, i = 0;
-	const struct conf_node *n = list_of(tree, STR("contacts"), &count);
-	struct contact *contacts = new_list(c, count, sizeof *contacts);
+	const struct conf_node *n = compile_children(tree, STR("contacts"), &count);
+	struct contact *contacts = compile_list(c, count, sizeof *contacts);
 	if (!contacts)
 		return;
 	struct conf_where in = conf_in(&c->root, STR("contacts"));
@@ -197,7 +178,7 @@ static int32_t contact_index(struct compile *c, const struct user *u, const stru
 	}
 	fault(c, n, where,
 	    conf_did_you_mean(c->a, n->text, names, u->contact_count,
-		STR("it must be the name of one of this user's contacts")),
+	        STR("it must be the name of one of this user's contacts")),
 	    "unknown contact", n->text);
 	return -1;
 }
@@ -206,7 +187,7 @@ static int32_t contact_index(struct compile *c, const struct user *u, const stru
 static void default_rules(struct compile *c, struct user *u, enum urgency urgency)
 {
 	uint32_t count = urgency == URGENCY_HIGH ? u->contact_count : u->contact_count > 0;
-	struct notify_rule *rules = new_list(c, count, sizeof *rules);
+	struct notify_rule *rules = compile_list(c, count, sizeof *rules);
 	for (uint32_t i = 0; rules && i < count; i++)
 		rules[i] = (struct notify_rule){ .after = { 0 }, .contact = i };
 	u->rules[urgency] = rules;
@@ -220,17 +201,20 @@ static void user_rules(struct compile *c, struct user *u, const struct conf_node
 	for (unsigned urgency = 0; urgency < URGENCY_COUNT; urgency++) {
 		uint32_t count, i = 0;
 		struct str key = urgency == URGENCY_HIGH ? STR("high") : STR("low");
-		const struct conf_node *n = list_of(notify, key, &count);
+		const struct conf_node *n = compile_children(notify, key, &count);
 		if (!n) {
 			default_rules(c, u, (enum urgency)urgency);
 			continue;
 		}
-		struct notify_rule *rules = new_list(c, count, sizeof *rules);
+		struct notify_rule *rules = compile_list(c, count, sizeof *rules);
 		struct conf_where list = conf_in(&in, key);
 		for (; rules && n; n = n->next, i++) {
-			struct conf_where nth = conf_nth(&list, i), at = conf_in(&nth, STR("contact"));
-			int32_t contact = contact_index(c, u, conf_node_find(n, STR("contact")), &at);
-			struct notify_rule rule = { conf_get_span(&conf_notify_rule_table, n, STR("after")),
+			struct conf_where nth = conf_nth(&list, i),
+			                  at = conf_in(&nth, STR("contact"));
+			int32_t contact =
+			    contact_index(c, u, conf_node_find(n, STR("contact")), &at);
+			struct notify_rule rule = { conf_get_span(
+				                        &conf_notify_rule_table, n, STR("after")),
 				contact < 0 ? 0 : (uint32_t)contact };
 			/* kept in order of `after`, as written among equals */
 			uint32_t to = i;
@@ -261,13 +245,13 @@ static void make_users(struct compile *c)
 {
 	const struct kind_list *l = &c->kinds[KIND_USER];
 	const struct conf_table *t = conf_kind_table[KIND_USER];
-	struct user *users = new_list(c, l->count, sizeof *users);
+	struct user *users = compile_list(c, l->count, sizeof *users);
 	for (uint32_t i = 0; users && i < l->count; i++) {
 		const struct conf_node *n = l->items[i].tree;
 		struct user *u = &users[i];
-		begin(c, KIND_USER, &l->items[i]);
+		compile_begin(c, KIND_USER, &l->items[i]);
 		u->name = l->items[i].name;
-		u->id = id_of(c, "User", u->name);
+		u->id = compile_id(c, "User", u->name);
 		u->full_name = conf_get_text(t, n, STR("full_name"));
 		u->email = conf_get_text(t, n, STR("email"));
 		u->time_zone = conf_get_text(t, n, STR("time_zone"));
@@ -284,48 +268,51 @@ static void make_users(struct compile *c)
 static void make_teams(struct compile *c)
 {
 	const struct kind_list *l = &c->kinds[KIND_TEAM];
-	struct team *teams = new_list(c, l->count, sizeof *teams);
+	struct team *teams = compile_list(c, l->count, sizeof *teams);
 	for (uint32_t i = 0; teams && i < l->count; i++) {
-		begin(c, KIND_TEAM, &l->items[i]);
+		compile_begin(c, KIND_TEAM, &l->items[i]);
 		uint32_t count, j = 0;
-		const struct conf_node *n = list_of(l->items[i].tree, STR("users"), &count);
-		uint32_t *users = new_list(c, count, sizeof *users);
+		const struct conf_node *n =
+		    compile_children(l->items[i].tree, STR("users"), &count);
+		uint32_t *users = compile_list(c, count, sizeof *users);
 		struct conf_where in = conf_in(&c->root, STR("users"));
 		for (; users && j < count; n = n->next, j++) {
 			struct conf_where at = conf_nth(&in, j);
-			int32_t index = refer(c, KIND_USER, n, &at);
+			int32_t index = compile_refer(c, KIND_USER, n, &at);
 			users[j] = index < 0 ? 0 : (uint32_t)index;
 		}
-		teams[i] = (struct team){ id_of(c, "Team", l->items[i].name), l->items[i].name, users,
-			users ? count : 0 };
+		teams[i] = (struct team){ compile_id(c, "Team", l->items[i].name), l->items[i].name,
+			users, users ? count : 0 };
 	}
 	c->d->teams = teams;
 	c->d->team_count = teams ? l->count : 0;
 }
 
 /* Whoever is on call needs a way to be reached: a silent pager is found here and not at night. */
-static int32_t refer_reachable(struct compile *c, const struct conf_node *n, const struct conf_where *where)
+static int32_t refer_reachable(
+    struct compile *c, const struct conf_node *n, const struct conf_where *where)
 {
-	int32_t index = refer(c, KIND_USER, n, where);
+	int32_t index = compile_refer(c, KIND_USER, n, where);
 	if (index >= 0 && c->d->users && c->d->users[index].contact_count == 0)
-		fault(c, n, where, STR("add contacts to that User"), "nobody can reach user", n->text);
+		fault(c, n, where, STR("add contacts to that User"), "nobody can reach user",
+		    n->text);
 	return index;
 }
 
 static uint32_t day_count(const struct conf_node *n)
 {
 	uint32_t days;
-	list_of(n, STR("days"), &days);
+	compile_children(n, STR("days"), &days);
 	return days ? days : 1;
 }
 
 static void layer_restrictions(struct compile *c, struct layer *layer, const struct conf_node *tree)
 {
 	uint32_t count, total = 0;
-	const struct conf_node *first = list_of(tree, STR("restrictions"), &count);
+	const struct conf_node *first = compile_children(tree, STR("restrictions"), &count);
 	for (const struct conf_node *n = first; n; n = n->next)
 		total += day_count(n);
-	struct restriction *list = new_list(c, total, sizeof *list);
+	struct restriction *list = compile_list(c, total, sizeof *list);
 	uint32_t at = 0;
 	for (const struct conf_node *n = first; list && n; n = n->next) {
 		const struct conf_table *t = &conf_restriction_table;
@@ -337,7 +324,7 @@ static void layer_restrictions(struct compile *c, struct layer *layer, const str
 			r.duration_s = to > r.start_s ? to - r.start_s : 86400 - r.start_s + to;
 		}
 		uint32_t days;
-		const struct conf_node *day = list_of(n, STR("days"), &days);
+		const struct conf_node *day = compile_children(n, STR("days"), &days);
 		if (!days)
 			list[at++] = r;
 		for (uint32_t i = 0; i < days; i++, day = day->next) {
@@ -355,22 +342,24 @@ static void layer_restrictions(struct compile *c, struct layer *layer, const str
 static void make_layers(struct compile *c, struct schedule *s, const struct conf_node *tree)
 {
 	uint32_t count, i = 0;
-	const struct conf_node *n = list_of(tree, STR("layers"), &count);
-	struct layer *layers = new_list(c, count, sizeof *layers);
+	const struct conf_node *n = compile_children(tree, STR("layers"), &count);
+	struct layer *layers = compile_list(c, count, sizeof *layers);
 	struct conf_where in = conf_in(&c->root, STR("layers"));
 	for (; layers && n; n = n->next, i++) {
 		struct layer *layer = &layers[i];
 		const struct conf_table *t = &conf_layer_table;
 		layer->name = conf_get_text(t, n, STR("name"));
-		ignore_err(civil_parse(conf_get_text(t, n, STR("start")), &layer->start), "was checked");
+		ignore_err(
+		    civil_parse(conf_get_text(t, n, STR("start")), &layer->start), "was checked");
 		layer->has_end = conf_node_find(n, STR("end")) != NULL;
 		if (layer->has_end)
-			ignore_err(civil_parse(conf_get_text(t, n, STR("end")), &layer->end), "was checked");
+			ignore_err(civil_parse(conf_get_text(t, n, STR("end")), &layer->end),
+			    "was checked");
 		conf_rotation(conf_get_text(t, n, STR("rotation")), &layer->unit, &layer->every);
 		struct conf_where nth = conf_nth(&in, i), users_at = conf_in(&nth, STR("users"));
 		uint32_t users, j = 0;
-		const struct conf_node *u = list_of(n, STR("users"), &users);
-		int32_t *seats = new_list(c, users, sizeof *seats);
+		const struct conf_node *u = compile_children(n, STR("users"), &users);
+		int32_t *seats = compile_list(c, users, sizeof *seats);
 		for (; seats && j < users; u = u->next, j++) {
 			struct conf_where at = conf_nth(&users_at, j);
 			seats[j] = u->type == CONF_NULL ? -1 : refer_reachable(c, u, &at);
@@ -386,17 +375,18 @@ static void make_layers(struct compile *c, struct schedule *s, const struct conf
 static void make_overrides(struct compile *c, struct schedule *s, const struct conf_node *tree)
 {
 	uint32_t count, i = 0;
-	const struct conf_node *n = list_of(tree, STR("overrides"), &count);
-	struct override *list = new_list(c, count, sizeof *list);
+	const struct conf_node *n = compile_children(tree, STR("overrides"), &count);
+	struct override *list = compile_list(c, count, sizeof *list);
 	struct conf_where in = conf_in(&c->root, STR("overrides"));
 	for (; list && n; n = n->next, i++) {
 		struct conf_where nth = conf_nth(&in, i), at = conf_in(&nth, STR("user"));
 		const struct conf_table *t = &conf_override_table;
-		struct str start = conf_get_text(t, n, STR("start")), end = conf_get_text(t, n, STR("end"));
+		struct str start = conf_get_text(t, n, STR("start")),
+		           end = conf_get_text(t, n, STR("end"));
 		const struct conf_node *user = conf_node_find(n, STR("user"));
-		struct str key = arena_printf(c->a, "%.*s/%.*s/%.*s/%.*s", STR_ARG(s->name), STR_ARG(start),
-		    STR_ARG(end), STR_ARG(conf_get_text(t, n, STR("user"))));
-		list[i] = (struct override){ .id = id_of(c, "Override", key), .user = -1 };
+		struct str key = arena_printf(c->a, "%.*s/%.*s/%.*s/%.*s", STR_ARG(s->name),
+		    STR_ARG(start), STR_ARG(end), STR_ARG(conf_get_text(t, n, STR("user"))));
+		list[i] = (struct override){ .id = compile_id(c, "Override", key), .user = -1 };
 		ignore_err(wall_parse(start, &list[i].start), "was checked");
 		ignore_err(wall_parse(end, &list[i].end), "was checked");
 		if (user)
@@ -410,13 +400,13 @@ static void make_schedules(struct compile *c)
 {
 	const struct kind_list *l = &c->kinds[KIND_SCHEDULE];
 	const struct conf_table *t = conf_kind_table[KIND_SCHEDULE];
-	struct schedule *list = new_list(c, l->count, sizeof *list);
+	struct schedule *list = compile_list(c, l->count, sizeof *list);
 	for (uint32_t i = 0; list && i < l->count; i++) {
 		const struct conf_node *n = l->items[i].tree;
 		struct schedule *s = &list[i];
-		begin(c, KIND_SCHEDULE, &l->items[i]);
+		compile_begin(c, KIND_SCHEDULE, &l->items[i]);
 		s->name = l->items[i].name;
-		s->id = id_of(c, "Schedule", s->name);
+		s->id = compile_id(c, "Schedule", s->name);
 		s->time_zone = conf_get_text(t, n, STR("time_zone"));
 		s->zone = zone_of(c, n, s->time_zone);
 		make_layers(c, s, n);
@@ -429,21 +419,23 @@ static void make_schedules(struct compile *c)
 static void make_steps(struct compile *c, struct policy *p, const struct conf_node *tree)
 {
 	uint32_t count, i = 0;
-	const struct conf_node *n = list_of(tree, STR("steps"), &count);
-	struct policy_step *steps = new_list(c, count, sizeof *steps);
+	const struct conf_node *n = compile_children(tree, STR("steps"), &count);
+	struct policy_step *steps = compile_list(c, count, sizeof *steps);
 	struct conf_where in = conf_in(&c->root, STR("steps"));
 	for (; steps && n; n = n->next, i++) {
-		struct conf_where nth = conf_nth(&in, i), targets_at = conf_in(&nth, STR("targets"));
+		struct conf_where nth = conf_nth(&in, i),
+		                  targets_at = conf_in(&nth, STR("targets"));
 		uint32_t targets, j = 0;
-		const struct conf_node *m = list_of(n, STR("targets"), &targets);
-		struct target *list = new_list(c, targets, sizeof *list);
+		const struct conf_node *m = compile_children(n, STR("targets"), &targets);
+		struct target *list = compile_list(c, targets, sizeof *list);
 		for (; list && m; m = m->next, j++) {
 			struct conf_where target = conf_nth(&targets_at, j);
 			const struct conf_node *user = conf_node_find(m, STR("user"));
 			const struct conf_node *schedule = conf_node_find(m, STR("schedule"));
-			struct conf_where at = conf_in(&target, user ? STR("user") : STR("schedule"));
-			int32_t index = user ? refer_reachable(c, user, &at) :
-					       refer(c, KIND_SCHEDULE, schedule, &at);
+			struct conf_where at =
+			    conf_in(&target, user ? STR("user") : STR("schedule"));
+			int32_t index = user ? refer_reachable(c, user, &at)
+			                     : compile_refer(c, KIND_SCHEDULE, schedule, &at);
 			list[j] = (struct target){ user ? TARGET_USER : TARGET_SCHEDULE,
 				index < 0 ? 0 : (uint32_t)index };
 		}
@@ -457,13 +449,14 @@ static void make_steps(struct compile *c, struct policy *p, const struct conf_no
 static void make_policies(struct compile *c)
 {
 	const struct kind_list *l = &c->kinds[KIND_POLICY];
-	struct policy *list = new_list(c, l->count, sizeof *list);
+	struct policy *list = compile_list(c, l->count, sizeof *list);
 	for (uint32_t i = 0; list && i < l->count; i++) {
 		const struct conf_node *n = l->items[i].tree;
-		begin(c, KIND_POLICY, &l->items[i]);
+		compile_begin(c, KIND_POLICY, &l->items[i]);
 		list[i].name = l->items[i].name;
-		list[i].id = id_of(c, "EscalationPolicy", l->items[i].name);
-		list[i].loops = (uint32_t)conf_get_int(conf_kind_table[KIND_POLICY], n, STR("loops"));
+		list[i].id = compile_id(c, "EscalationPolicy", l->items[i].name);
+		list[i].loops =
+		    (uint32_t)conf_get_int(conf_kind_table[KIND_POLICY], n, STR("loops"));
 		make_steps(c, &list[i], n);
 	}
 	c->d->policies = list;
@@ -483,9 +476,9 @@ static int keyed_cmp(const void *x, const void *y)
 	int order = str_cmp(a->integration.key, b->integration.key);
 	if (order)
 		return order;
-	return a->integration.service != b->integration.service ?
-	    (a->integration.service < b->integration.service ? -1 : 1) :
-	    (a->nth < b->nth ? -1 : a->nth > b->nth);
+	return a->integration.service != b->integration.service
+	           ? (a->integration.service < b->integration.service ? -1 : 1)
+	           : (a->nth < b->nth ? -1 : a->nth > b->nth);
 }
 
 static void refuse_same_keys(struct compile *c, const struct keyed *all, uint32_t count)
@@ -494,13 +487,16 @@ static void refuse_same_keys(struct compile *c, const struct keyed *all, uint32_
 		const struct keyed *k = &all[i], *before = &all[i - 1];
 		if (!str_eq(k->integration.key, before->integration.key))
 			continue;
-		begin(c, KIND_SERVICE, k->entry);
-		struct conf_where in = conf_in(&c->root, STR("integrations")), nth = conf_nth(&in, k->nth);
+		compile_begin(c, KIND_SERVICE, k->entry);
+		struct conf_where in = conf_in(&c->root, STR("integrations")),
+		                  nth = conf_nth(&in, k->nth);
 		struct conf_where at = conf_in(&nth, STR("key"));
-		struct str hint = arena_printf(c->a, "integration \"%.*s\" of service \"%.*s\" has it as well",
-		    STR_ARG(before->integration.name), STR_ARG(before->entry->name));
+		struct str hint =
+		    arena_printf(c->a, "integration \"%.*s\" of service \"%.*s\" has it as well",
+		        STR_ARG(before->integration.name), STR_ARG(before->entry->name));
 		/* The key is a secret of sorts: a few characters are enough to find it. */
-		struct str start = arena_printf(c->a, "%.*s...", STR_ARG(str_first(k->integration.key, 4)));
+		struct str start =
+		    arena_printf(c->a, "%.*s...", STR_ARG(str_first(k->integration.key, 4)));
 		fault(c, k->node, &at, hint, "duplicate integration key", start);
 	}
 }
@@ -510,21 +506,23 @@ static void make_integrations(struct compile *c)
 	const struct kind_list *l = &c->kinds[KIND_SERVICE];
 	uint32_t total = 0, at = 0, count;
 	for (uint32_t i = 0; i < l->count; i++) {
-		list_of(l->items[i].tree, STR("integrations"), &count);
+		compile_children(l->items[i].tree, STR("integrations"), &count);
 		total += count;
 	}
-	struct keyed *all = new_list(c, total, sizeof *all);
-	struct integration *list = new_list(c, total, sizeof *list);
+	struct keyed *all = compile_list(c, total, sizeof *all);
+	struct integration *list = compile_list(c, total, sizeof *list);
 	if (!all || !list)
 		return;
 	for (uint32_t i = 0; i < l->count; i++) {
-		const struct conf_node *n = list_of(l->items[i].tree, STR("integrations"), &count);
+		const struct conf_node *n =
+		    compile_children(l->items[i].tree, STR("integrations"), &count);
 		for (uint32_t j = 0; j < count; n = n->next, j++) {
 			const struct conf_table *t = &conf_integration_table;
 			struct str name = conf_get_text(t, n, STR("name"));
-			struct str full = arena_printf(c->a, "%.*s/%.*s", STR_ARG(l->items[i].name), STR_ARG(name));
-			all[at++] = (struct keyed){ { id_of(c, "Integration", full), name,
-							conf_get_text(t, n, STR("key")), i },
+			struct str full = arena_printf(
+			    c->a, "%.*s/%.*s", STR_ARG(l->items[i].name), STR_ARG(name));
+			all[at++] = (struct keyed){ { compile_id(c, "Integration", full), name,
+				                        conf_get_text(t, n, STR("key")), i },
 				&l->items[i], conf_node_find(n, STR("key")), j };
 		}
 	}
@@ -541,16 +539,17 @@ static void make_services(struct compile *c)
 {
 	const struct kind_list *l = &c->kinds[KIND_SERVICE];
 	const struct conf_table *t = conf_kind_table[KIND_SERVICE];
-	struct service *list = new_list(c, l->count, sizeof *list);
+	struct service *list = compile_list(c, l->count, sizeof *list);
 	for (uint32_t i = 0; list && i < l->count; i++) {
 		const struct conf_node *n = l->items[i].tree;
 		struct service *s = &list[i];
-		begin(c, KIND_SERVICE, &l->items[i]);
+		compile_begin(c, KIND_SERVICE, &l->items[i]);
 		s->name = l->items[i].name;
-		s->id = id_of(c, "Service", s->name);
+		s->id = compile_id(c, "Service", s->name);
 		s->description = conf_get_text(t, n, STR("description"));
 		struct conf_where at = conf_in(&c->root, STR("escalation_policy"));
-		int32_t policy = refer(c, KIND_POLICY, conf_node_find(n, STR("escalation_policy")), &at);
+		int32_t policy =
+		    compile_refer(c, KIND_POLICY, conf_node_find(n, STR("escalation_policy")), &at);
 		s->policy = policy < 0 ? 0 : (uint32_t)policy;
 		s->urgency = (enum urgency_rule)conf_get_choice(t, n, STR("urgency"));
 		s->ack_timeout = conf_get_span(t, n, STR("ack_timeout"));
@@ -560,148 +559,11 @@ static void make_services(struct compile *c)
 		const struct conf_node *team = conf_node_find(n, STR("team"));
 		struct conf_where team_at = conf_in(&c->root, STR("team"));
 		if (team)
-			refer(c, KIND_TEAM, team, &team_at);
+			compile_refer(c, KIND_TEAM, team, &team_at);
 	}
 	c->d->services = list;
 	c->d->service_count = list ? l->count : 0;
 	make_integrations(c);
-}
-
-static struct alert_rule alert_of(struct compile *c, const struct entry *e)
-{
-	const struct conf_table *t = conf_kind_table[KIND_ALERT];
-	const struct conf_node *n = e->tree, *service = conf_node_find(n, STR("service"));
-	begin(c, KIND_ALERT, e);
-	struct conf_where at = conf_in(&c->root, STR("service"));
-	struct alert_rule r = {
-		.id = id_of(c, "Alert", e->name),
-		.name = e->name,
-		.group = STR("alerts"),
-		.service = service ? refer(c, KIND_SERVICE, service, &at) : -1,
-		.severity = (enum severity)conf_get_choice(t, n, STR("severity")),
-		.query = conf_get_text(t, n, STR("query")),
-		.summary = conf_get_text(t, n, STR("summary")),
-		.has_above = conf_node_find(n, STR("above")) != NULL,
-		.has_below = conf_node_find(n, STR("below")) != NULL,
-		.for_ = conf_get_span(t, n, STR("for")),
-		.keep_firing_for = conf_get_span(t, n, STR("keep_firing_for")),
-		.interval = conf_get_span(t, n, STR("interval")),
-		.no_data = (enum no_data)conf_get_choice(t, n, STR("no_data")),
-	};
-	r.above = r.has_above ? conf_get_number(t, n, STR("above")) : 0;
-	r.below = r.has_below ? conf_get_number(t, n, STR("below")) : 0;
-	return r;
-}
-
-static struct str label(const struct conf_node *map, const char *labels, const char *name)
-{
-	const struct conf_node *n = conf_node_find(conf_node_find(map, str_c(labels)), str_c(name));
-	return n ? n->text : none;
-}
-
-/* Prometheus has no fixed words for it; what we do not know is taken as critical. */
-static enum severity severity_of(struct str word)
-{
-	static const struct { struct str word; enum severity severity; } words[] = {
-		{ STR_INIT("error"), SEVERITY_ERROR },
-		{ STR_INIT("major"), SEVERITY_ERROR },
-		{ STR_INIT("high"), SEVERITY_ERROR },
-		{ STR_INIT("warning"), SEVERITY_WARNING },
-		{ STR_INIT("warn"), SEVERITY_WARNING },
-		{ STR_INIT("minor"), SEVERITY_WARNING },
-		{ STR_INIT("ticket"), SEVERITY_WARNING },
-		{ STR_INIT("info"), SEVERITY_INFO },
-		{ STR_INIT("none"), SEVERITY_INFO },
-		{ STR_INIT("low"), SEVERITY_INFO },
-	};
-	for (size_t i = 0; i < ARRAY_COUNT(words); i++)
-		if (str_eq_nocase(word, words[i].word))
-			return words[i].severity;
-	return SEVERITY_CRITICAL;
-}
-
-static int32_t rule_service(struct compile *c, const struct conf_node *group, const struct conf_node *rule)
-{
-	int32_t service = find(c, KIND_SERVICE, label(rule, "labels", "service"));
-	if (service < 0)
-		service = find(c, KIND_SERVICE, label(group, "labels", "service"));
-	const struct conf_node *n = conf_node_find(group, STR("service"));
-	return service < 0 && n ? find(c, KIND_SERVICE, n->text) : service;
-}
-
-static uint32_t group_alerts(struct compile *c, const struct entry *e, struct alert_rule *list)
-{
-	const struct conf_table *t = &conf_rule_table;
-	uint32_t made = 0, count;
-	begin(c, KIND_RULE_GROUP, e);
-	const struct conf_node *service = conf_node_find(e->tree, STR("service"));
-	struct conf_where at = conf_in(&c->root, STR("service"));
-	if (list && service)
-		refer(c, KIND_SERVICE, service, &at);
-	for (const struct conf_node *n = list_of(e->tree, STR("rules"), &count); n; n = n->next) {
-		if (!conf_node_find(n, STR("alert")))
-			continue;
-		if (list) {
-			struct str name = conf_get_text(t, n, STR("alert"));
-			struct str severity = label(n, "labels", "severity");
-			if (str_empty(severity))
-				severity = label(e->tree, "labels", "severity");
-			struct str full = arena_printf(c->a, "%.*s/%.*s/%u", STR_ARG(e->name), STR_ARG(name), made);
-			list[made] = (struct alert_rule){
-				.id = id_of(c, "Rule", full),
-				.name = name,
-				.group = e->name,
-				.service = rule_service(c, e->tree, n),
-				.severity = severity_of(severity),
-				.query = conf_get_text(t, n, STR("expr")),
-				.summary = label(n, "annotations", "summary"),
-				.for_ = conf_get_span(t, n, STR("for")),
-				.keep_firing_for = conf_get_span(t, n, STR("keep_firing_for")),
-				.interval = conf_get_span(conf_kind_table[KIND_RULE_GROUP], e->tree, STR("interval")),
-				.no_data = NO_DATA_OK,
-			};
-		}
-		made++;
-	}
-	return made;
-}
-
-struct ordered_rule {
-	struct alert_rule rule;
-	uint32_t place; /* as written: Prometheus allows one name twice, and the first one is found first */
-};
-
-static int rule_cmp(const void *x, const void *y)
-{
-	const struct ordered_rule *a = x, *b = y;
-	int order = str_cmp(a->rule.name, b->rule.name);
-	if (!order)
-		order = str_cmp(a->rule.group, b->rule.group);
-	return order ? order : (a->place < b->place ? -1 : a->place > b->place);
-}
-
-static void make_rules(struct compile *c)
-{
-	const struct kind_list *alerts = &c->kinds[KIND_ALERT], *groups = &c->kinds[KIND_RULE_GROUP];
-	uint32_t total = alerts->count, at = 0;
-	for (uint32_t i = 0; i < groups->count; i++)
-		total += group_alerts(c, &groups->items[i], NULL);
-	struct alert_rule *list = new_list(c, total, sizeof *list);
-	struct ordered_rule *ordered = new_list(c, total, sizeof *ordered);
-	if (!list || !ordered)
-		return;
-	for (uint32_t i = 0; i < alerts->count; i++)
-		list[at++] = alert_of(c, &alerts->items[i]);
-	for (uint32_t i = 0; i < groups->count; i++)
-		at += group_alerts(c, &groups->items[i], list + at);
-	assert(at == total);
-	for (uint32_t i = 0; i < total; i++)
-		ordered[i] = (struct ordered_rule){ list[i], i };
-	qsort(ordered, total, sizeof *ordered, rule_cmp);
-	for (uint32_t i = 0; i < total; i++)
-		list[i] = ordered[i].rule;
-	c->d->rules = list;
-	c->d->rule_count = total;
 }
 
 /* A document's tree, made from its body when it came without. */
@@ -717,8 +579,8 @@ static enum err tree_of(struct compile *c, const struct conf_document *doc, enum
 	enum err err = json_read(c->a, doc->body, JSON_DEPTH_MAX, &body, &where);
 	if (err == ERR_INPUT)
 		conf_fault_add(c->faults, (struct conf_site){ doc->file, NULL, NULL, false }, none,
-		    "the body of %.*s \"%.*s\" is not JSON: %s", STR_ARG(doc->kind), STR_ARG(doc->name),
-		    where.what ? where.what : "");
+		    "the body of %.*s \"%.*s\" is not JSON: %s", STR_ARG(doc->kind),
+		    STR_ARG(doc->name), where.what ? where.what : "");
 	if (err)
 		return err;
 	struct conf_document checked;
@@ -744,12 +606,12 @@ static void refuse_same_names(struct compile *c, enum conf_kind kind)
 		const struct conf_document *before = l->items[i - 1].doc;
 		c->entry = &l->items[i];
 		struct str kind_name = conf_kind_name(kind);
-		struct str hint = before->line ?
-		    arena_printf(c->a, "it is also in %.*s:%u", STR_ARG(before->file), before->line) :
-		    STR("each name may stand once for a kind");
+		struct str hint = before->line ? arena_printf(c->a, "it is also in %.*s:%u",
+		                                     STR_ARG(before->file), before->line)
+		                               : STR("each name may stand once for a kind");
 		conf_fault_add(c->faults,
-		    (struct conf_site){ l->items[i].doc->file, l->items[i].tree, NULL, false }, hint,
-		    "duplicate %.*s \"%.*s\"", STR_ARG(kind_name), STR_ARG(l->items[i].name));
+		    (struct conf_site){ l->items[i].doc->file, l->items[i].tree, NULL, false },
+		    hint, "duplicate %.*s \"%.*s\"", STR_ARG(kind_name), STR_ARG(l->items[i].name));
 		c->bad = true;
 	}
 }
@@ -761,14 +623,15 @@ static enum err sort_documents(struct compile *c, const struct conf_document *li
 	for (size_t i = 0; i < count; i++) {
 		enum conf_kind kind = conf_kind_find(list[i].kind);
 		if (kind == KIND_COUNT) {
-			conf_fault_add(c->faults, (struct conf_site){ list[i].file, list[i].tree, NULL, false },
-			    none, "unknown kind \"%.*s\"", STR_ARG(list[i].kind));
+			conf_fault_add(c->faults,
+			    (struct conf_site){ list[i].file, list[i].tree, NULL, false }, none,
+			    "unknown kind \"%.*s\"", STR_ARG(list[i].kind));
 			return ERR_INPUT;
 		}
 		counts[kind]++;
 	}
 	for (unsigned k = 0; k < KIND_COUNT; k++) {
-		c->kinds[k].items = new_list(c, counts[k], sizeof *c->kinds[k].items);
+		c->kinds[k].items = compile_list(c, counts[k], sizeof *c->kinds[k].items);
 		if (!c->kinds[k].items)
 			return arena_err(c->a);
 	}
@@ -793,8 +656,10 @@ static enum err sort_documents(struct compile *c, const struct conf_document *li
 
 static void take_installation(struct compile *c)
 {
-	static const struct contact console = { .name = STR_INIT("console"), .type = CONTACT_CONSOLE,
-		.address = STR_INIT(""), .provider = STR_INIT("") };
+	static const struct contact console = { .name = STR_INIT("console"),
+		.type = CONTACT_CONSOLE,
+		.address = STR_INIT(""),
+		.provider = STR_INIT("") };
 	const struct conf_installation *in = c->installation;
 	c->d->fallback = in && in->fallback_count ? in->fallback : &console;
 	c->d->fallback_count = in && in->fallback_count ? (uint32_t)in->fallback_count : 1;
@@ -804,12 +669,15 @@ static void take_installation(struct compile *c)
 }
 
 enum err conf_compile(struct arena *a, const struct conf_document *list, size_t count,
-    const struct conf_installation *installation, uint64_t version, conf_zone_find *find_zone, void *context,
-    const struct directory **ret_directory, struct conf_faults *faults)
+    const struct conf_installation *installation, uint64_t version, conf_zone_find *find_zone,
+    void *context, const struct directory **ret_directory, struct conf_faults *faults)
 {
 	assert(a && faults && faults->arena && (list || !count));
-	struct compile c = { .a = a, .faults = faults, .installation = installation,
-		.find_zone = find_zone, .context = context };
+	struct compile c = { .a = a,
+		.faults = faults,
+		.installation = installation,
+		.find_zone = find_zone,
+		.context = context };
 	c.d = arena_new(a, struct directory, 1);
 	if (!c.d)
 		return arena_err(a);
@@ -823,7 +691,7 @@ enum err conf_compile(struct arena *a, const struct conf_document *list, size_t 
 	make_schedules(&c);
 	make_policies(&c);
 	make_services(&c);
-	make_rules(&c);
+	compile_rules(&c);
 	if (arena_err(a))
 		return arena_err(a);
 	if (c.bad)

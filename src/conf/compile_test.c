@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From documents to the directory: what a directory holds, and every way in which documents do not fit
- * together, with the exact words.
+ * From documents to the directory: what a directory holds, and every way in which documents do not
+ * fit together, with the exact words.
  */
 #include "conf/resource.h"
 #include "base/json.h"
@@ -57,7 +57,7 @@ static const struct zone *find_zone(void *context, struct str name)
 	static const char zone[1] = { 0 };
 	(void)context;
 	bool known = str_eq(name, STR("UTC")) || str_eq(name, STR("Europe/Lisbon")) ||
-	    str_eq(name, STR("Asia/Tokyo"));
+	             str_eq(name, STR("Asia/Tokyo"));
 	return known ? (const struct zone *)(const void *)zone : NULL;
 }
 
@@ -75,10 +75,12 @@ static const struct conf_installation installation = { providers, ARRAY_COUNT(pr
 static enum err compile(struct world *w, const char *text)
 {
 	w->faults = conf_faults_make(w->a);
-	enum err err = conf_read_yaml(w->a, STR("f.yaml"), str_c(text), &w->list, &w->count, &w->faults);
+	enum err err =
+	    conf_read_yaml(w->a, STR("f.yaml"), str_c(text), &w->list, &w->count, &w->faults);
 	assert_string_equal(faults_text(w), "");
 	assert_int_equal(err, OK);
-	return conf_compile(w->a, w->list, w->count, &installation, 7, find_zone, NULL, &w->d, &w->faults);
+	return conf_compile(
+	    w->a, w->list, w->count, &installation, 7, find_zone, NULL, &w->d, &w->faults);
 }
 
 #define CONTACTS "contacts: [ { name: mail, type: email, address: a@example.com } ]\n"
@@ -91,29 +93,37 @@ static enum err compile(struct world *w, const char *text)
 static void a_whole_directory(void **state)
 {
 	struct world *w = *state;
-	enum err err = compile(w,
-	    BO "---\nkind: User\nname: ana\nfull_name: Ana A\ntime_zone: Asia/Tokyo\nrole: admin\n"
-	       "contacts:\n- { name: mail, type: email, address: ana@example.com, provider: backup }\n"
-	       "- { name: hook, type: webhook, address: \"https://example.com/x\" }\n"
-	       "notify: { high: [ { after: 5m, contact: hook }, { contact: mail } ] }\n"
-	       "---\nkind: Team\nname: ops\nusers: [bo, ana]\n"
-	       "---\nkind: Schedule\nname: s\ntime_zone: Europe/Lisbon\n"
-	       "layers:\n"
-	       "- { start: 2026-01-05T09:00, users: [ana, ~, bo], rotation: 12h }\n"
-	       "- { name: nights, start: 2026-01-05T09:00, end: 2027-01-05T09:00, users: bo,\n"
-	       "    restrictions: [ { from: 22:00, to: 06:00 }, { days: [sat, sun], from: 00:00, to: 24:00 },\n"
-	       "                    { days: fri, from: 17:00, for: 2d } ] }\n"
-	       "overrides: [ { start: 2026-02-01T00:00:00+01:00, end: 2026-02-02T00:00:00Z, user: bo },\n"
-	       "             { start: 2026-02-03T00:00:00Z, end: 2026-02-04T00:00:00Z } ]\n"
-	       "---\nkind: EscalationPolicy\nname: p\nloops: 2\n"
-	       "steps: [ { targets: [ { schedule: s }, { user: ana } ], delay: 5m }, { targets: [ { user: bo } ] } ]\n"
-	       "---\nkind: Service\nname: web\nescalation_policy: p\nteam: ops\nurgency: severity\nack_timeout: 30m\n"
-	       "integrations: [ { name: a, key: " KEY " }, { name: b, key: 0023456789abcdef0123456789abcdef } ]\n"
-	       "---\nkind: Alert\nname: load\nservice: web\nquery: avg(load1)\nabove: 0.5\nfor: 1m\nseverity: warning\n"
-	       "---\nkind: Alert\nname: free\nquery: disk\nbelow: 0.1\nno_data: keep\n"
-	       "---\ngroups: [ { name: g, interval: 30s, labels: { service: web }, rules: [\n"
-	       "  { record: a, expr: b }, { alert: Busy, expr: up == 0, for: 10m, labels: { severity: warn },\n"
-	       "    annotations: { summary: busy } }, { alert: Busy, expr: up == 1, labels: { service: nobody } } ] } ]\n");
+	enum err err = compile(w, BO
+	    "---\nkind: User\nname: ana\nfull_name: Ana A\ntime_zone: Asia/Tokyo\nrole: admin\n"
+	    "contacts:\n- { name: mail, type: email, address: ana@example.com, provider: backup }\n"
+	    "- { name: hook, type: webhook, address: \"https://example.com/x\" }\n"
+	    "notify: { high: [ { after: 5m, contact: hook }, { contact: mail } ] }\n"
+	    "---\nkind: Team\nname: ops\nusers: [bo, ana]\n"
+	    "---\nkind: Schedule\nname: s\ntime_zone: Europe/Lisbon\n"
+	    "layers:\n"
+	    "- { start: 2026-01-05T09:00, users: [ana, ~, bo], rotation: 12h }\n"
+	    "- { name: nights, start: 2026-01-05T09:00, end: 2027-01-05T09:00, users: bo,\n"
+	    "    restrictions: [ { from: 22:00, to: 06:00 }, { days: [sat, sun], from: 00:00, to: "
+	    "24:00 },\n"
+	    "                    { days: fri, from: 17:00, for: 2d } ] }\n"
+	    "overrides: [ { start: 2026-02-01T00:00:00+01:00, end: 2026-02-02T00:00:00Z, user: bo "
+	    "},\n"
+	    "             { start: 2026-02-03T00:00:00Z, end: 2026-02-04T00:00:00Z } ]\n"
+	    "---\nkind: EscalationPolicy\nname: p\nloops: 2\n"
+	    "steps: [ { targets: [ { schedule: s }, { user: ana } ], delay: 5m }, { targets: [ { "
+	    "user: bo } ] } ]\n"
+	    "---\nkind: Service\nname: web\nescalation_policy: p\nteam: ops\nurgency: "
+	    "severity\nack_timeout: 30m\n"
+	    "integrations: [ { name: a, key: " KEY
+	    " }, { name: b, key: 0023456789abcdef0123456789abcdef } ]\n"
+	    "---\nkind: Alert\nname: load\nservice: web\nquery: avg(load1)\nabove: 0.5\nfor: "
+	    "1m\nseverity: warning\n"
+	    "---\nkind: Alert\nname: free\nquery: disk\nbelow: 0.1\nno_data: keep\n"
+	    "---\ngroups: [ { name: g, interval: 30s, labels: { service: web }, rules: [\n"
+	    "  { record: a, expr: b }, { alert: Busy, expr: up == 0, for: 10m, labels: { severity: "
+	    "warn },\n"
+	    "    annotations: { summary: busy } }, { alert: Busy, expr: up == 1, labels: { "
+	    "service: nobody } } ] } ]\n");
 	assert_string_equal(faults_text(w), "");
 	assert_int_equal(err, OK);
 	const struct directory *d = w->d;
@@ -124,7 +134,8 @@ static void a_whole_directory(void **state)
 	assert_int_equal(directory_user(d, STR("bo")), 1);
 	const struct user *ana = &d->users[0];
 	assert_true(str_eq(ana->full_name, STR("Ana A")) && str_eq(ana->role, STR("admin")));
-	assert_true(str_eq(d->users[1].role, STR("responder")) && str_eq(d->users[1].time_zone, STR("UTC")));
+	assert_true(str_eq(d->users[1].role, STR("responder")) &&
+	            str_eq(d->users[1].time_zone, STR("UTC")));
 	assert_int_equal(ana->contact_count, 2);
 	assert_int_equal(ana->contacts[1].type, CONTACT_WEBHOOK);
 	/* in order of time, not as written; low was left out */
@@ -222,46 +233,69 @@ struct refusal {
 	const char *yaml, *faults;
 };
 static const struct refusal refusals[] = {
-	{ ANA "---\nkind: Schedule\nname: s\ntime_zone: UTC\nlayers: [ { start: 2026-01-05T09:00, users: [ana, anna] } ]\n",
-	    "f.yaml:9:51: Schedule s: layers[0].users[1]: unknown user \"anna\"; did you mean \"ana\"?\n" },
-	{ ANA "---\nkind: Schedule\nname: s\ntime_zone: UTC\nlayers: [ { start: 2026-01-05T09:00, users: zoe } ]\n",
-	    "f.yaml:9:45: Schedule s: layers[0].users[0]: unknown user \"zoe\"; there is no document of kind User with this name\n" },
-	{ ANA "---\nkind: Schedule\nname: s\ntime_zone: Europe/Lisbom\nlayers: [ { start: 2026-01-05T09:00, users: ana } ]\n",
+	{ ANA "---\nkind: Schedule\nname: s\ntime_zone: UTC\nlayers: [ { start: 2026-01-05T09:00, "
+	      "users: [ana, anna] } ]\n",
+	    "f.yaml:9:51: Schedule s: layers[0].users[1]: unknown user \"anna\"; did you mean "
+	    "\"ana\"?\n" },
+	{ ANA "---\nkind: Schedule\nname: s\ntime_zone: UTC\nlayers: [ { start: 2026-01-05T09:00, "
+	      "users: zoe } ]\n",
+	    "f.yaml:9:45: Schedule s: layers[0].users[0]: unknown user \"zoe\"; there is no "
+	    "document of kind User with this name\n" },
+	{ ANA "---\nkind: Schedule\nname: s\ntime_zone: Europe/Lisbom\nlayers: [ { start: "
+	      "2026-01-05T09:00, users: ana } ]\n",
 	    "f.yaml:8:12: Schedule s: time_zone: unknown time zone \"Europe/Lisbom\"; "
 	    "a name such as Europe/Lisbon or UTC, as in /usr/share/zoneinfo\n" },
 	{ ANA POLICY "---\nkind: Service\nname: web\nescalation_policy: P\n",
-	    "f.yaml:12:20: Service web: escalation_policy: unknown escalation policy \"P\"; did you mean \"p\"?\n" },
+	    "f.yaml:12:20: Service web: escalation_policy: unknown escalation policy \"P\"; did "
+	    "you mean \"p\"?\n" },
 	{ ANA "---\nkind: EscalationPolicy\nname: p\nsteps: [ { targets: [ { schedule: s } ] } ]\n",
-	    "f.yaml:8:35: EscalationPolicy p: steps[0].targets[0].schedule: unknown schedule \"s\"; "
+	    "f.yaml:8:35: EscalationPolicy p: steps[0].targets[0].schedule: unknown schedule "
+	    "\"s\"; "
 	    "there is no document of kind Schedule with this name\n" },
-	{ ANA POLICY SERVICE "integrations: [ { name: a, key: " KEY " }, { name: b, key: " KEY " } ]\n",
-	    "f.yaml:13:85: Service web: integrations[1].key: duplicate integration key \"0123...\"; "
+	{ ANA POLICY SERVICE "integrations: [ { name: a, key: " KEY " }, { name: b, key: " KEY
+	                     " } ]\n",
+	    "f.yaml:13:85: Service web: integrations[1].key: duplicate integration key "
+	    "\"0123...\"; "
 	    "integration \"a\" of service \"web\" has it as well\n" },
-	{ ANA POLICY SERVICE "team: ops\n",
-	    "f.yaml:13:7: Service web: team: unknown team \"ops\"; there is no document of kind Team with this name\n" },
+	{ ANA POLICY SERVICE "team: ops\n", "f.yaml:13:7: Service web: team: unknown team \"ops\"; "
+	                                    "there is no document of kind Team with this name\n" },
 	{ ANA ANA, "f.yaml:6:1: duplicate User \"ana\"; it is also in f.yaml:2\n" },
 	{ "---\nkind: Alert\nname: load\nservice: web\nquery: x\n",
-	    "f.yaml:4:10: Alert load: service: unknown service \"web\"; there is no document of kind Service with this name\n" },
+	    "f.yaml:4:10: Alert load: service: unknown service \"web\"; there is no document of "
+	    "kind Service with this name\n" },
 	{ "---\nkind: Team\nname: t\nusers: [ ana, bo ]\n" ANA,
-	    "f.yaml:4:15: Team t: users[1]: unknown user \"bo\"; there is no document of kind User with this name\n" },
+	    "f.yaml:4:15: Team t: users[1]: unknown user \"bo\"; there is no document of kind User "
+	    "with this name\n" },
 	{ ANA "notify: { high: [ { contact: phone } ], low: [ { contact: mial } ] }\n",
 	    "f.yaml:5:30: User ana: notify.high[0].contact: unknown contact \"phone\"; "
 	    "it must be the name of one of this user's contacts\n"
-	    "f.yaml:5:59: User ana: notify.low[0].contact: unknown contact \"mial\"; did you mean \"mail\"?\n" },
-	{ "---\nkind: User\nname: ana\ncontacts: [ { name: a, type: email, address: ana }, { name: a, type: sms, address: x },\n"
-	  "  { name: b, type: webhook, address: ftp://x }, { name: c, type: ntfy }, { name: d, type: email, address: a@b.c, provider: hook } ]\n",
-	    "f.yaml:4:46: User ana: contacts[0]: \"ana\" is no address for a contact of type email; an address is such as ana@example.com\n"
-	    "f.yaml:4:84: User ana: contacts[1]: \"x\" is no address for a contact of type sms; a number is such as +351910000000\n"
-	    "f.yaml:4:53: User ana: contacts[1]: duplicate contact \"a\"; each contact of a user needs its own name\n"
-	    "f.yaml:5:38: User ana: contacts[2]: \"ftp://x\" is no address for a contact of type webhook; it begins with http:// or https:// and a host\n"
-	    "f.yaml:5:49: User ana: contacts[3]: \"\" is no address for a contact of type ntfy; the address of a topic is such as https://ntfy.sh/my-topic\n"
-	    "f.yaml:5:124: User ana: contacts[4].provider: unknown provider \"hook\"; providers of this type stand in quis.yaml\n" },
+	    "f.yaml:5:59: User ana: notify.low[0].contact: unknown contact \"mial\"; did you mean "
+	    "\"mail\"?\n" },
+	{ "---\nkind: User\nname: ana\ncontacts: [ { name: a, type: email, address: ana }, { name: "
+	  "a, type: sms, address: x },\n"
+	  "  { name: b, type: webhook, address: ftp://x }, { name: c, type: ntfy }, { name: d, "
+	  "type: email, address: a@b.c, provider: hook } ]\n",
+	    "f.yaml:4:46: User ana: contacts[0]: \"ana\" is no address for a contact of type "
+	    "email; an address is such as ana@example.com\n"
+	    "f.yaml:4:84: User ana: contacts[1]: \"x\" is no address for a contact of type sms; a "
+	    "number is such as +351910000000\n"
+	    "f.yaml:4:53: User ana: contacts[1]: duplicate contact \"a\"; each contact of a user "
+	    "needs its own name\n"
+	    "f.yaml:5:38: User ana: contacts[2]: \"ftp://x\" is no address for a contact of type "
+	    "webhook; it begins with http:// or https:// and a host\n"
+	    "f.yaml:5:49: User ana: contacts[3]: \"\" is no address for a contact of type ntfy; "
+	    "the address of a topic is such as https://ntfy.sh/my-topic\n"
+	    "f.yaml:5:124: User ana: contacts[4].provider: unknown provider \"hook\"; providers of "
+	    "this type stand in quis.yaml\n" },
 	{ "---\nkind: User\nname: ana\n" POLICY,
-	    "f.yaml:7:31: EscalationPolicy p: steps[0].targets[0].user: nobody can reach user \"ana\"; add contacts to that User\n" },
+	    "f.yaml:7:31: EscalationPolicy p: steps[0].targets[0].user: nobody can reach user "
+	    "\"ana\"; add contacts to that User\n" },
 	{ "---\nkind: User\nname: ana\ntime_zone: Mars/Base\n",
-	    "f.yaml:4:12: User ana: time_zone: unknown time zone \"Mars/Base\"; a name such as Europe/Lisbon or UTC, as in /usr/share/zoneinfo\n" },
+	    "f.yaml:4:12: User ana: time_zone: unknown time zone \"Mars/Base\"; a name such as "
+	    "Europe/Lisbon or UTC, as in /usr/share/zoneinfo\n" },
 	{ "---\nkind: RuleGroup\nname: x/g\nservice: wbe\nrules: []\n" ANA POLICY SERVICE,
-	    "f.yaml:4:10: RuleGroup x/g: service: unknown service \"wbe\"; did you mean \"web\"?\n" },
+	    "f.yaml:4:10: RuleGroup x/g: service: unknown service \"wbe\"; did you mean "
+	    "\"web\"?\n" },
 };
 
 static void what_does_not_fit_has_exact_words(void **state)
@@ -271,7 +305,8 @@ static void what_does_not_fit_has_exact_words(void **state)
 	for (size_t i = 0; i < ARRAY_COUNT(refusals); i++) {
 		enum err err = compile(w, refusals[i].yaml);
 		if (strcmp(faults_text(w), refusals[i].faults) != 0) {
-			print_error("for:\n%sexpected:\n%sgot:\n%s", refusals[i].yaml, refusals[i].faults, w->text);
+			print_error("for:\n%sexpected:\n%sgot:\n%s", refusals[i].yaml,
+			    refusals[i].faults, w->text);
 			wrong++;
 		}
 		assert_int_equal(err, ERR_INPUT);
@@ -282,8 +317,11 @@ static void what_does_not_fit_has_exact_words(void **state)
 static void bodies_alone_give_the_same(void **state)
 {
 	struct world *w = *state;
-	assert_int_equal(compile(w, ANA POLICY SERVICE "integrations: [ { name: a, key: " KEY " } ]\n"
-	    "---\ngroups: [ { name: g, rules: [ { alert: A, expr: up, labels: { service: web } } ] } ]\n"), OK);
+	assert_int_equal(
+	    compile(w, ANA POLICY SERVICE "integrations: [ { name: a, key: " KEY " } ]\n"
+	                                  "---\ngroups: [ { name: g, rules: [ { alert: A, expr: "
+	                                  "up, labels: { service: web } } ] } ]\n"),
+	    OK);
 	const struct directory *first = w->d;
 	for (size_t i = 0; i < w->count; i++) {
 		w->list[i].tree = NULL;
@@ -291,7 +329,8 @@ static void bodies_alone_give_the_same(void **state)
 		w->list[i].line = 0;
 	}
 	w->faults = conf_faults_make(w->a);
-	assert_int_equal(conf_compile(w->a, w->list, w->count, NULL, 8, NULL, NULL, &w->d, &w->faults), OK);
+	assert_int_equal(
+	    conf_compile(w->a, w->list, w->count, NULL, 8, NULL, NULL, &w->d, &w->faults), OK);
 	assert_true(str_eq(w->d->services[0].id, first->services[0].id));
 	assert_int_equal(w->d->integration_count, 1);
 	assert_true(str_eq(w->d->rules[0].group, STR("f/g")));
@@ -299,28 +338,36 @@ static void bodies_alone_give_the_same(void **state)
 	/* and a body that is not what it is said to be */
 	w->list[0].name = STR("bo");
 	w->list[1].body = STR("{");
-	assert_int_equal(conf_compile(w->a, w->list, w->count, NULL, 8, NULL, NULL, &w->d, &w->faults), ERR_INPUT);
+	assert_int_equal(
+	    conf_compile(w->a, w->list, w->count, NULL, 8, NULL, NULL, &w->d, &w->faults),
+	    ERR_INPUT);
 	assert_true(w->faults.count >= 2);
-	assert_true(str_eq(w->faults.list[0].message, STR("the body of User \"bo\" is about User \"ana\"")));
-	assert_true(str_starts(w->faults.list[1].message, STR("the body of EscalationPolicy \"p\" is not JSON")));
+	assert_true(str_eq(
+	    w->faults.list[0].message, STR("the body of User \"bo\" is about User \"ana\"")));
+	assert_true(str_starts(
+	    w->faults.list[1].message, STR("the body of EscalationPolicy \"p\" is not JSON")));
 	/* a user who is gone is still named by others */
 	w->faults = conf_faults_make(w->a);
-	assert_int_equal(conf_compile(w->a, w->list + 2, 1, NULL, 8, NULL, NULL, &w->d, &w->faults), ERR_INPUT);
+	assert_int_equal(
+	    conf_compile(w->a, w->list + 2, 1, NULL, 8, NULL, NULL, &w->d, &w->faults), ERR_INPUT);
 	assert_string_equal(faults_text(w),
-	    "Service web: escalation_policy: unknown escalation policy \"p\"; there is no document of kind EscalationPolicy with this name\n");
+	    "Service web: escalation_policy: unknown escalation policy \"p\"; "
+	    "there is no document of kind EscalationPolicy with this name\n");
 }
 
 static void memory_may_run_out_anywhere(void **state)
 {
 	struct world *w = *state;
-	assert_int_equal(compile(w, ANA POLICY SERVICE "integrations: [ { name: a, key: " KEY " } ]\n"), OK);
+	assert_int_equal(
+	    compile(w, ANA POLICY SERVICE "integrations: [ { name: a, key: " KEY " } ]\n"), OK);
 	bool done = false;
 	for (size_t limit = 64; !done && limit < 400000; limit += 64) {
 		struct arena *a = NULL;
 		assert_int_equal(arena_open(&mem_system, limit, &a), OK);
 		struct conf_faults faults = conf_faults_make(a);
 		const struct directory *d;
-		enum err err = conf_compile(a, w->list, w->count, &installation, 1, find_zone, NULL, &d, &faults);
+		enum err err = conf_compile(
+		    a, w->list, w->count, &installation, 1, find_zone, NULL, &d, &faults);
 		assert_true(err == OK || err == ERR_LIMIT || err == ERR_NOMEM);
 		done = err == OK;
 		arena_close(&a);

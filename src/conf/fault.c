@@ -51,8 +51,8 @@ static bool make_room(struct conf_faults *faults)
 	return true;
 }
 
-void conf_fault_add(struct conf_faults *faults, struct conf_site site, struct str hint,
-    const char *format, ...)
+void conf_fault_add(
+    struct conf_faults *faults, struct conf_site site, struct str hint, const char *format, ...)
 {
 	assert(faults && faults->arena);
 	if (!make_room(faults)) {
@@ -61,7 +61,8 @@ void conf_fault_add(struct conf_faults *faults, struct conf_site site, struct st
 	}
 	struct buf b = buf_make(&mem_system, PATH_BYTES_MAX);
 	path_write(&b, site.where);
-	struct conf_fault fault = { .file = site.file, .path = arena_str(faults->arena, buf_str(&b)) };
+	struct conf_fault fault = { .file = site.file,
+		.path = arena_str(faults->arena, buf_str(&b)) };
 	buf_free(&b);
 	if (site.node) {
 		bool at_name = site.at_name && site.node->name_line;
@@ -131,8 +132,8 @@ static unsigned distance(struct str x, struct str y)
 		for (unsigned j = 1; j <= y.len; j++) {
 			char c = lower(x.ptr[i - 1]), d = lower(y.ptr[j - 1]);
 			now[j] = min3(last[j] + 1, now[j - 1] + 1, last[j - 1] + (c != d));
-			if (i > 1 && j > 1 && c == lower(y.ptr[j - 2]) && d == lower(x.ptr[i - 2]) &&
-			    before[j - 2] + 1 < now[j])
+			if (i > 1 && j > 1 && c == lower(y.ptr[j - 2]) &&
+			    d == lower(x.ptr[i - 2]) && before[j - 2] + 1 < now[j])
 				now[j] = before[j - 2] + 1;
 		}
 		unsigned *free_row = before;

@@ -65,7 +65,7 @@ static bool line_ok(struct str s)
 static bool name_ok(struct str s)
 {
 	return s.len > 0 && str_eq(s, str_trim(s)) && all_in(s, line_char) && str_utf8_valid(s) &&
-	    str_utf8_count(s) <= NAME_MAX_CHARS;
+	       str_utf8_count(s) <= NAME_MAX_CHARS;
 }
 
 static bool host_char(char c)
@@ -76,13 +76,13 @@ static bool host_char(char c)
 static bool host_ok(struct str s)
 {
 	return s.len > 0 && s.len <= HOST_MAX_BYTES && all_in(s, host_char) && s.ptr[0] != '.' &&
-	    s.ptr[0] != '-' && str_find_str(s, STR("..")) == s.len;
+	       s.ptr[0] != '-' && str_find_str(s, STR("..")) == s.len;
 }
 
 static bool email_char(char c)
 {
-	return visible_char(c) && c != '<' && c != '>' && c != ',' && c != ';' && c != '"' && c != '(' &&
-	    c != ')' && c != '\\' && c != ':' && c != '[' && c != ']';
+	return visible_char(c) && c != '<' && c != '>' && c != ',' && c != ';' && c != '"' &&
+	       c != '(' && c != ')' && c != '\\' && c != ':' && c != '[' && c != ']';
 }
 
 static bool email_ok(struct str s)
@@ -90,7 +90,7 @@ static bool email_ok(struct str s)
 	size_t at = str_find(s, '@');
 	struct str local = str_first(s, at), domain = str_from(s, at + 1);
 	return s.len <= EMAIL_MAX_BYTES && at < s.len && local.len > 0 && local.len <= 64 &&
-	    all_in(local, email_char) && host_ok(domain);
+	       all_in(local, email_char) && host_ok(domain);
 }
 
 static bool mailbox_ok(struct str s)
@@ -98,7 +98,8 @@ static bool mailbox_ok(struct str s)
 	size_t open = str_find(s, '<');
 	if (open == s.len)
 		return email_ok(s);
-	return line_ok(s) && str_ends(s, STR(">")) && email_ok(str_make(s.ptr + open + 1, s.len - open - 2));
+	return line_ok(s) && str_ends(s, STR(">")) &&
+	       email_ok(str_make(s.ptr + open + 1, s.len - open - 2));
 }
 
 static bool zone_char(char c)
@@ -139,7 +140,8 @@ static bool http_url_ok(struct str s)
 static bool url_ok(struct str s)
 {
 	size_t at = str_find_str(s, STR("://"));
-	return at > 0 && at < s.len && all_in(str_first(s, at), is_alpha) && url_rest_ok(str_from(s, at + 3));
+	return at > 0 && at < s.len && all_in(str_first(s, at), is_alpha) &&
+	       url_rest_ok(str_from(s, at + 3));
 }
 
 static bool v6_char(char c)
@@ -255,23 +257,39 @@ struct form {
 
 static const struct form forms[FORM_COUNT] = {
 	[FORM_ANY] = { any_ok, STR_INIT("text"), STR_INIT("it holds a control character") },
-	[FORM_LINE] = { line_ok, STR_INIT("one line of text"), STR_INIT("at most 1024 bytes without control characters") },
-	[FORM_NAME] = { name_ok, STR_INIT("a name"), STR_INIT("1 to 128 characters in one line, no blanks at its ends") },
-	[FORM_EMAIL] = { email_ok, STR_INIT("a mail address"), STR_INIT("an address is such as ana@example.com") },
-	[FORM_MAILBOX] = { mailbox_ok, STR_INIT("a sender"), STR_INIT("quis@example.com, or \"Quis <quis@example.com>\"") },
-	[FORM_ZONE] = { zone_ok, STR_INIT("a time zone"), STR_INIT("a name such as Europe/Lisbon or UTC") },
+	[FORM_LINE] = { line_ok, STR_INIT("one line of text"),
+	    STR_INIT("at most 1024 bytes without control characters") },
+	[FORM_NAME] = { name_ok, STR_INIT("a name"),
+	    STR_INIT("1 to 128 characters in one line, no blanks at its ends") },
+	[FORM_EMAIL] = { email_ok, STR_INIT("a mail address"),
+	    STR_INIT("an address is such as ana@example.com") },
+	[FORM_MAILBOX] = { mailbox_ok, STR_INIT("a sender"),
+	    STR_INIT("quis@example.com, or \"Quis <quis@example.com>\"") },
+	[FORM_ZONE] = { zone_ok, STR_INIT("a time zone"),
+	    STR_INIT("a name such as Europe/Lisbon or UTC") },
 	[FORM_KEY] = { key_ok, STR_INIT("an integration key"), STR_INIT("") },
-	[FORM_HTTP_URL] = { http_url_ok, STR_INIT("a web address"), STR_INIT("it begins with http:// or https:// and a host") },
-	[FORM_URL] = { url_ok, STR_INIT("an address"), STR_INIT("an address is such as smtp://mail.example.com:587") },
-	[FORM_LISTEN] = { listen_ok, STR_INIT("an address to listen on"), STR_INIT("HOST:PORT such as 127.0.0.1:7847, or [::1]:7847") },
-	[FORM_PATH] = { path_ok, STR_INIT("a path"), STR_INIT("the path of a file or folder, relative to this file or absolute") },
-	[FORM_CIVIL] = { civil_ok, STR_INIT("a local date and time"), STR_INIT("it is such as \"2026-01-05T09:00\", without a zone") },
-	[FORM_INSTANT] = { instant_ok, STR_INIT("an instant"), STR_INIT("it is such as \"2026-01-05T09:00:00+01:00\", with its offset or Z") },
-	[FORM_CLOCK] = { clock_ok, STR_INIT("a time of day"), STR_INIT("it is such as \"09:00\", at most \"24:00\"") },
-	[FORM_ROTATION] = { rotation_ok, STR_INIT("a rotation"), STR_INIT("a number of hours, days or weeks such as 12h, 1d, 1w") },
-	[FORM_WEEKDAY] = { weekday_ok, STR_INIT("a day of the week"), STR_INIT("mon, tue, wed, thu, fri, sat or sun") },
-	[FORM_METRIC] = { metric_ok, STR_INIT("a metric's name"), STR_INIT("letters, digits, _ and :, not beginning with a digit") },
-	[FORM_QUERY] = { query_ok, STR_INIT("a query"), STR_INIT("a PromQL expression such as avg(load1)") },
+	[FORM_HTTP_URL] = { http_url_ok, STR_INIT("a web address"),
+	    STR_INIT("it begins with http:// or https:// and a host") },
+	[FORM_URL] = { url_ok, STR_INIT("an address"),
+	    STR_INIT("an address is such as smtp://mail.example.com:587") },
+	[FORM_LISTEN] = { listen_ok, STR_INIT("an address to listen on"),
+	    STR_INIT("HOST:PORT such as 127.0.0.1:7847, or [::1]:7847") },
+	[FORM_PATH] = { path_ok, STR_INIT("a path"),
+	    STR_INIT("the path of a file or folder, relative to this file or absolute") },
+	[FORM_CIVIL] = { civil_ok, STR_INIT("a local date and time"),
+	    STR_INIT("it is such as \"2026-01-05T09:00\", without a zone") },
+	[FORM_INSTANT] = { instant_ok, STR_INIT("an instant"),
+	    STR_INIT("it is such as \"2026-01-05T09:00:00+01:00\", with its offset or Z") },
+	[FORM_CLOCK] = { clock_ok, STR_INIT("a time of day"),
+	    STR_INIT("it is such as \"09:00\", at most \"24:00\"") },
+	[FORM_ROTATION] = { rotation_ok, STR_INIT("a rotation"),
+	    STR_INIT("a number of hours, days or weeks such as 12h, 1d, 1w") },
+	[FORM_WEEKDAY] = { weekday_ok, STR_INIT("a day of the week"),
+	    STR_INIT("mon, tue, wed, thu, fri, sat or sun") },
+	[FORM_METRIC] = { metric_ok, STR_INIT("a metric's name"),
+	    STR_INIT("letters, digits, _ and :, not beginning with a digit") },
+	[FORM_QUERY] = { query_ok, STR_INIT("a query"),
+	    STR_INIT("a PromQL expression such as avg(load1)") },
 };
 
 struct str conf_form_text(enum text_form form)
@@ -280,20 +298,21 @@ struct str conf_form_text(enum text_form form)
 	return forms[form].what;
 }
 
-bool conf_form_check(struct arena *a, enum text_form form, struct str text, struct form_fault *ret_fault)
+bool conf_form_check(
+    struct arena *a, enum text_form form, struct str text, struct form_fault *ret_fault)
 {
 	assert(form < FORM_COUNT && forms[form].ok);
 	if (forms[form].ok(text))
 		return true;
 	struct str hint = forms[form].hint;
 	if (form == FORM_KEY)
-		hint = text.len == 32 ? STR("only 0-9, a-z and A-Z") :
-					arena_printf(a, "a key has 32 characters, this has %zu",
-					    str_utf8_valid(text) ? str_utf8_count(text) : text.len);
+		hint = text.len == 32 ? STR("only 0-9, a-z and A-Z")
+		                      : arena_printf(a, "a key has 32 characters, this has %zu",
+		                            str_utf8_valid(text) ? str_utf8_count(text) : text.len);
 	bool show = text.len <= 128 && all_in(text, line_char);
-	struct str message = show ? arena_printf(a, "\"%.*s\" is not %.*s", STR_ARG(text),
-				       STR_ARG(forms[form].what)) :
-				    arena_printf(a, "this is not %.*s", STR_ARG(forms[form].what));
+	struct str message =
+	    show ? arena_printf(a, "\"%.*s\" is not %.*s", STR_ARG(text), STR_ARG(forms[form].what))
+	         : arena_printf(a, "this is not %.*s", STR_ARG(forms[form].what));
 	*ret_fault = (struct form_fault){ message, hint };
 	return false;
 }

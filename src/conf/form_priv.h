@@ -9,7 +9,8 @@ struct form_fault {
 	struct str message, hint;
 };
 /* False, with what is wrong, when the text is not of that form. */
-bool conf_form_check(struct arena *a, enum text_form form, struct str text, struct form_fault *ret_fault);
+bool conf_form_check(
+    struct arena *a, enum text_form form, struct str text, struct form_fault *ret_fault);
 /* How a text of that form is called in the reference. */
 struct str conf_form_text(enum text_form form);
 bool conf_label_name_valid(struct str name);

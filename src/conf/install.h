@@ -25,7 +25,7 @@ struct conf_provider {
 	struct str name;
 	enum provider_driver driver;
 	struct str url, from, username;
-	struct str tls;           /* smtp: required | if_offered | off, or empty */
+	struct str tls; /* smtp: required | if_offered | off, or empty */
 	struct span timeout;
 	uint32_t concurrency;
 	struct conf_path password_file, secret_file, token_file, ca_file; /* path empty = none */
@@ -38,14 +38,18 @@ struct conf_install {
 	struct str listen_statsd; /* HOST:PORT or empty */
 	struct conf_path tls_cert, tls_key;
 	struct span statsd_flush, rules_interval, prober_interval;
-	struct span retention;    /* 0 = for ever */
+	struct span retention; /* 0 = for ever */
 	uint64_t series_limit;
-	struct str user, host;    /* host empty: the machine's own name */
+	struct str user, host; /* host empty: the machine's own name */
 	struct conf_path ui_dir;
-	const struct conf_token *tokens;       size_t token_count;
-	const struct conf_provider *providers; size_t provider_count;
-	const struct conf_path *resources;     size_t resource_count;
-	const struct contact *fallback;        size_t fallback_count; /* at least a console */
+	const struct conf_token *tokens;
+	size_t token_count;
+	const struct conf_provider *providers;
+	size_t provider_count;
+	const struct conf_path *resources;
+	size_t resource_count;
+	const struct contact *fallback;
+	size_t fallback_count; /* at least a console */
 };
 
 /* One YAML document -> the installation, in the arena. ERR_INPUT with every fault. */
@@ -53,10 +57,11 @@ must_check enum err conf_install_read(struct arena *a, struct str file, struct s
     struct conf_install *ret, struct conf_faults *faults);
 
 /* What conf_compile needs of it. */
-must_check enum err conf_install_view(struct arena *a, const struct conf_install *install,
-    struct conf_installation *ret);
+must_check enum err conf_install_view(
+    struct arena *a, const struct conf_install *install, struct conf_installation *ret);
 
-/* The engine's slice of the configuration (ARCHITECTURE.md, "Slices"): the installation and the documents
- * that files own. The texts borrow from the slice, which must outlive the arena's use. ERR_INPUT when it is not one. */
+/* The engine's slice of the configuration (ARCHITECTURE.md, "Slices"): the installation and the
+ * documents that files own. The texts borrow from the slice, which must outlive the arena's use.
+ * ERR_INPUT when it is not one. */
 must_check enum err conf_slice_read(struct arena *a, const struct json *slice,
     struct conf_installation *ret_installation, struct conf_document **ret_list, size_t *ret_count);

@@ -83,25 +83,27 @@ static void little_is_needed(void **state)
 static void all_can_be_said(void **state)
 {
 	struct world *w = *state;
-	enum err err = read(w,
-	    "data_dir: /var/lib/quis\n"
-	    "base_url: https://quis.example.com/\n"
-	    "listen: { http: \"[::1]:7847\", statsd: off }\n"
-	    "tls: { cert: tls.crt, key: tls.key }\n"
-	    "statsd: { flush: 5s }\n"
-	    "rules: { interval: 1m }\n"
-	    "retention: 0\n"
-	    "series_limit: 1000000\n"
-	    "api_tokens: [ { name: admin, role: admin, file: admin.token } ]\n"
-	    "providers:\n"
-	    "  - { name: mail, type: smtp, url: smtp://127.0.0.1:25, from: \"Quis <quis@example.com>\", username: q,\n"
-	    "      password_file: mail.pw, tls: required, timeout: 5s }\n"
-	    "  - { name: hook, type: webhook, secret_file: hook.key }\n"
-	    "  - { name: push, type: ntfy, url: https://ntfy.example.com, token_file: ntfy.token, concurrency: 2 }\n"
-	    "  - { name: screen, type: console }\n"
-	    "fallback: [ { type: email, address: ops@example.com }, { name: screen, type: console } ]\n"
-	    "resources: [ conf.d, rules/node.yml ]\n"
-	    "user: quis\nhost: box\n");
+	enum err err = read(w, "data_dir: /var/lib/quis\n"
+	                       "base_url: https://quis.example.com/\n"
+	                       "listen: { http: \"[::1]:7847\", statsd: off }\n"
+	                       "tls: { cert: tls.crt, key: tls.key }\n"
+	                       "statsd: { flush: 5s }\n"
+	                       "rules: { interval: 1m }\n"
+	                       "retention: 0\n"
+	                       "series_limit: 1000000\n"
+	                       "api_tokens: [ { name: admin, role: admin, file: admin.token } ]\n"
+	                       "providers:\n"
+	                       "  - { name: mail, type: smtp, url: smtp://127.0.0.1:25, from: "
+	                       "\"Quis <quis@example.com>\", username: q,\n"
+	                       "      password_file: mail.pw, tls: required, timeout: 5s }\n"
+	                       "  - { name: hook, type: webhook, secret_file: hook.key }\n"
+	                       "  - { name: push, type: ntfy, url: https://ntfy.example.com, "
+	                       "token_file: ntfy.token, concurrency: 2 }\n"
+	                       "  - { name: screen, type: console }\n"
+	                       "fallback: [ { type: email, address: ops@example.com }, { name: "
+	                       "screen, type: console } ]\n"
+	                       "resources: [ conf.d, rules/node.yml ]\n"
+	                       "user: quis\nhost: box\n");
 	assert_string_equal(faults_text(w), "");
 	assert_int_equal(err, OK);
 	const struct conf_install *in = &w->in;
@@ -131,44 +133,61 @@ static const struct {
 	const char *yaml, *faults;
 } refusals[] = {
 	{ "", "quis.yaml: the file is empty\n" },
-	{ "{}\n", "quis.yaml:1:1: \"data_dir\" is missing; the folder in which everything is kept, such as /var/lib/quis\n" },
+	{ "{}\n", "quis.yaml:1:1: \"data_dir\" is missing; the folder in which everything is kept, "
+	          "such as /var/lib/quis\n" },
 	{ D "---\nkind: User\nname: ana\n",
-	    "quis.yaml:3:1: the installation file is one document; resources stand in files of their own, named by `resources`\n" },
+	    "quis.yaml:3:1: the installation file is one document; resources stand in files of "
+	    "their own, named by `resources`\n" },
 	{ D "listn: {}\n", "quis.yaml:2:1: unknown key \"listn\"; did you mean \"listen\"?\n" },
 	{ D "listen: { http: 7847 }\n",
-	    "quis.yaml:2:17: listen.http: \"7847\" is not an address to listen on; HOST:PORT such as 127.0.0.1:7847, or [::1]:7847\n" },
+	    "quis.yaml:2:17: listen.http: \"7847\" is not an address to listen on; HOST:PORT such "
+	    "as 127.0.0.1:7847, or [::1]:7847\n" },
 	{ D "listen: { http: 127.0.0.1:99999 }\n",
-	    "quis.yaml:2:17: listen.http: \"127.0.0.1:99999\" is not an address to listen on; HOST:PORT such as 127.0.0.1:7847, or [::1]:7847\n" },
+	    "quis.yaml:2:17: listen.http: \"127.0.0.1:99999\" is not an address to listen on; "
+	    "HOST:PORT such as 127.0.0.1:7847, or [::1]:7847\n" },
 	{ D "listen: { http: off }\n", "quis.yaml:2:9: listen: http cannot be off\n" },
 	{ D "tls: { cert: a.pem }\n",
 	    "quis.yaml:2:6: tls: \"key\" is missing; a PEM file with the private key\n" },
-	{ D "statsd: { flush: 1ms }\n", "quis.yaml:2:18: statsd.flush: the duration 1ms is too short; it must be 1s to 1h\n" },
+	{ D "statsd: { flush: 1ms }\n",
+	    "quis.yaml:2:18: statsd.flush: the duration 1ms is too short; it must be 1s to 1h\n" },
 	{ D "api_tokens: [ { name: a, role: root, file: f } ]\n",
-	    "quis.yaml:2:32: api_tokens[0].role: unknown role \"root\"; it must be admin, responder, observer or ingest\n" },
+	    "quis.yaml:2:32: api_tokens[0].role: unknown role \"root\"; it must be admin, "
+	    "responder, observer or ingest\n" },
 	{ D "api_tokens: [ { name: a, role: admin, token: secret } ]\n",
 	    "quis.yaml:2:39: api_tokens[0]: unknown key \"token\"; a token has name, role, file\n"
-	    "quis.yaml:2:15: api_tokens[0]: \"file\" is missing; a file that holds the token, at least 16 characters\n" },
+	    "quis.yaml:2:15: api_tokens[0]: \"file\" is missing; a file that holds the token, at "
+	    "least 16 characters\n" },
 	{ D "providers: [ { name: mail, type: smtp } ]\n",
-	    "quis.yaml:2:14: providers[0]: \"url\" is missing; smtp: smtp://HOST:PORT or smtps://HOST:PORT, required; ntfy: the server of bare topics; webhook: where to send when the contact has no address\n"
-	    "quis.yaml:2:14: providers[0]: \"from\" is missing; smtp: the sender, such as quis@example.com or \"Quis <quis@example.com>\"; required\n" },
+	    "quis.yaml:2:14: providers[0]: \"url\" is missing; smtp: smtp://HOST:PORT or "
+	    "smtps://HOST:PORT, required; ntfy: the server of bare topics; webhook: where to send "
+	    "when the contact has no address\n"
+	    "quis.yaml:2:14: providers[0]: \"from\" is missing; smtp: the sender, such as "
+	    "quis@example.com or \"Quis <quis@example.com>\"; required\n" },
 	{ D "providers: [ { " MAIL "http://x } ]\n",
-	    "quis.yaml:2:66: providers[0]: this is not the address of a mail server; smtp://HOST:PORT, or smtps://HOST:PORT\n" },
+	    "quis.yaml:2:66: providers[0]: this is not the address of a mail server; "
+	    "smtp://HOST:PORT, or smtps://HOST:PORT\n" },
 	{ D "providers: [ { " MAIL "\"smtp://q:secret@mail\" } ]\n",
-	    "quis.yaml:2:66: providers[0]: no name or password may stand in the address; use username and password_file\n" },
+	    "quis.yaml:2:66: providers[0]: no name or password may stand in the address; use "
+	    "username and password_file\n" },
 	{ D "providers: [ { " MAIL "smtp://mail, username: q } ]\n",
 	    "quis.yaml:2:14: providers[0]: username and password_file belong together\n" },
 	{ D "providers: [ { name: hook, type: webhook, from: a@example.com } ]\n",
-	    "quis.yaml:2:43: providers[0]: a provider of type webhook has no \"from\"; leave it out\n" },
+	    "quis.yaml:2:43: providers[0]: a provider of type webhook has no \"from\"; leave it "
+	    "out\n" },
 	{ D "providers: [ { name: push, type: ntfy, token_file: t } ]\n",
-	    "quis.yaml:2:14: providers[0]: \"url\" is missing; the password or token is sent to that server alone\n" },
+	    "quis.yaml:2:14: providers[0]: \"url\" is missing; the password or token is sent to "
+	    "that server alone\n" },
 	{ D "providers: [ { name: a, type: console }, { name: a, type: console } ]\n",
 	    "quis.yaml:2:50: providers[1]: this name is there twice; each needs its own\n" },
 	{ D "fallback: [ { type: email } ]\n",
-	    "quis.yaml:2:13: fallback[0]: the address does not fit the type; an address is such as ana@example.com\n" },
+	    "quis.yaml:2:13: fallback[0]: the address does not fit the type; an address is such as "
+	    "ana@example.com\n" },
 	{ D "fallback: []\n", "quis.yaml:2:11: fallback: the list is empty\n" },
-	{ D "series_limit: 10\n", "quis.yaml:2:15: series_limit: 10 is not within 1000 to 100000000\n" },
+	{ D "series_limit: 10\n",
+	    "quis.yaml:2:15: series_limit: 10 is not within 1000 to 100000000\n" },
 	{ D "base_url: quis.example.com\n",
-	    "quis.yaml:2:11: base_url: \"quis.example.com\" is not a web address; it begins with http:// or https:// and a host\n" },
+	    "quis.yaml:2:11: base_url: \"quis.example.com\" is not a web address; it begins with "
+	    "http:// or https:// and a host\n" },
 };
 
 static void bad_files_have_exact_words(void **state)
@@ -178,7 +197,8 @@ static void bad_files_have_exact_words(void **state)
 	for (size_t i = 0; i < ARRAY_COUNT(refusals); i++) {
 		enum err err = read(w, refusals[i].yaml);
 		if (strcmp(faults_text(w), refusals[i].faults) != 0) {
-			print_error("for:\n%sexpected:\n%sgot:\n%s", refusals[i].yaml, refusals[i].faults, w->text);
+			print_error("for:\n%sexpected:\n%sgot:\n%s", refusals[i].yaml,
+			    refusals[i].faults, w->text);
 			wrong++;
 		}
 		assert_int_equal(err, ERR_INPUT);
@@ -200,10 +220,16 @@ static void the_engine_reads_its_slice(void **state)
 	struct conf_installation in;
 	struct conf_document *list;
 	size_t count;
-	assert_int_equal(slice(w,
-	    "{\"base_url\":\"http://q\",\"providers\":[{\"name\":\"mail\",\"type\":\"email\"},{\"name\":\"m2\",\"type\":\"smtp\"}],"
-	    "\"fallback\":[{\"name\":\"console\",\"type\":\"console\",\"address\":\"\"}],"
-	    "\"resources\":[{\"kind\":\"Team\",\"name\":\"t\",\"body\":{\"kind\":\"Team\",\"name\":\"t\"}}]}", &in, &list, &count), OK);
+	assert_int_equal(
+	    slice(w,
+	        "{\"base_url\":\"http://"
+	        "q\",\"providers\":[{\"name\":\"mail\",\"type\":\"email\"},{\"name\":\"m2\","
+	        "\"type\":\"smtp\"}],"
+	        "\"fallback\":[{\"name\":\"console\",\"type\":\"console\",\"address\":\"\"}],"
+	        "\"resources\":[{\"kind\":\"Team\",\"name\":\"t\",\"body\":{\"kind\":\"Team\","
+	        "\"name\":\"t\"}}]}",
+	        &in, &list, &count),
+	    OK);
 	assert_int_equal(in.provider_count, 2);
 	assert_int_equal(in.providers[1].type, CONTACT_EMAIL);
 	assert_int_equal(in.fallback_count, 1);
@@ -214,9 +240,12 @@ static void the_engine_reads_its_slice(void **state)
 	assert_int_equal(conf_compile(w->a, list, count, &in, 1, NULL, NULL, &d, &w->faults), OK);
 	assert_int_equal(d->team_count, 1);
 	assert_true(str_eq(d->base_url, STR("http://q")));
-	static const char *const bad[] = { "{}", "{\"providers\":[],\"fallback\":[],\"resources\":[]}",
-		"{\"providers\":[{\"name\":\"x\",\"type\":\"pigeon\"}],\"fallback\":[{\"name\":\"c\",\"type\":\"console\"}],\"resources\":[]}",
-		"{\"providers\":[],\"fallback\":[{\"name\":\"c\",\"type\":\"console\"}],\"resources\":[{\"kind\":\"Team\",\"name\":\"t\"}]}" };
+	static const char *const bad[] = { "{}",
+		"{\"providers\":[],\"fallback\":[],\"resources\":[]}",
+		"{\"providers\":[{\"name\":\"x\",\"type\":\"pigeon\"}],\"fallback\":[{\"name\":"
+		"\"c\",\"type\":\"console\"}],\"resources\":[]}",
+		"{\"providers\":[],\"fallback\":[{\"name\":\"c\",\"type\":\"console\"}],"
+		"\"resources\":[{\"kind\":\"Team\",\"name\":\"t\"}]}" };
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
 		assert_int_equal(slice(w, bad[i], &in, &list, &count), ERR_INPUT);
 }

@@ -21,8 +21,8 @@ enum conf_kind conf_kind_find(struct str name);
 struct str conf_kind_name(enum conf_kind kind);
 
 extern const struct conf_table conf_contact_table, conf_notify_table, conf_notify_rule_table,
-    conf_layer_table, conf_restriction_table, conf_override_table, conf_step_table, conf_target_table,
-    conf_integration_table, conf_rule_table;
+    conf_layer_table, conf_restriction_table, conf_override_table, conf_step_table,
+    conf_target_table, conf_integration_table, conf_rule_table;
 /* A Prometheus rule file: `groups:`. */
 extern const struct conf_table conf_rule_file_table;
 extern const struct conf_table conf_install_table, conf_provider_table, conf_fallback_table,

@@ -75,7 +75,8 @@ static bool is_number(struct str s)
 enum conf_type conf_scalar_type(struct str text)
 {
 	static const char *const nulls[] = { "", "~", "null", "Null", "NULL", NULL };
-	static const char *const bools[] = { "true", "True", "TRUE", "false", "False", "FALSE", NULL };
+	static const char *const bools[] = { "true", "True", "TRUE", "false", "False", "FALSE",
+		NULL };
 	if (is_one_of(text, nulls))
 		return CONF_NULL;
 	if (is_one_of(text, bools))
@@ -92,8 +93,8 @@ struct from_json {
 
 static enum err refuse(struct from_json *c, const struct conf_where *where, const char *what)
 {
-	conf_fault_add(c->faults, (struct conf_site){ c->file, NULL, where, false }, (struct str){ "", 0 },
-	    "%s", what);
+	conf_fault_add(c->faults, (struct conf_site){ c->file, NULL, where, false },
+	    (struct str){ "", 0 }, "%s", what);
 	return ERR_INPUT;
 }
 
@@ -107,9 +108,10 @@ static enum err convert_children(struct from_json *c, const struct json *j, unsi
 	if (j->type == JSON_OBJECT && j->count > CONF_KEYS_MAX)
 		return refuse(c, where, "too many keys");
 	for (const struct json *m = j->child; m; m = m->next) {
-		struct conf_where at = j->type == JSON_OBJECT ? conf_in(where, m->name) :
-								conf_nth(where, node->count);
-		for (const struct conf_node *n = node->child; j->type == JSON_OBJECT && n; n = n->next)
+		struct conf_where at =
+		    j->type == JSON_OBJECT ? conf_in(where, m->name) : conf_nth(where, node->count);
+		for (const struct conf_node *n = node->child; j->type == JSON_OBJECT && n;
+		     n = n->next)
 			if (str_eq(n->name, m->name))
 				return refuse(c, &at, "this key is there twice");
 		struct conf_node *child;

@@ -9,24 +9,24 @@
 #include "base/json.h"
 #include "conf/resource.h"
 
-#define CONF_TEXT_MAX (4u << 20)      /* bytes of one file */
-#define CONF_DEPTH_MAX 32u            /* nesting */
-#define CONF_WEIGHT_MAX 500000u       /* values in one file, aliases expanded */
-#define CONF_KEYS_MAX 256u            /* keys of one map */
-#define CONF_ANCHORS_MAX 256u         /* anchors of one document */
-#define CONF_SCALAR_MAX (64u << 10)   /* bytes of one value */
+#define CONF_TEXT_MAX (4u << 20)    /* bytes of one file */
+#define CONF_DEPTH_MAX 32u          /* nesting */
+#define CONF_WEIGHT_MAX 500000u     /* values in one file, aliases expanded */
+#define CONF_KEYS_MAX 256u          /* keys of one map */
+#define CONF_ANCHORS_MAX 256u       /* anchors of one document */
+#define CONF_SCALAR_MAX (64u << 10) /* bytes of one value */
 
 enum conf_type { CONF_NULL, CONF_BOOL, CONF_NUMBER, CONF_TEXT, CONF_LIST, CONF_MAP };
 
 struct conf_node {
 	enum conf_type type;
-	bool plain;             /* a scalar without quotes: what looks like a number may be meant as text */
-	struct str name;        /* the key in the parent, when that is a map */
+	bool plain; /* a scalar without quotes: what looks like a number may be meant as text */
+	struct str name; /* the key in the parent, when that is a map */
 	unsigned name_line, name_column;
-	struct str text;        /* a scalar as written, without its quotes */
-	unsigned line, column;  /* 1-based, column in characters; 0 = not known */
-	uint32_t count;         /* children */
-	uint32_t weight;        /* values in it, itself included */
+	struct str text;       /* a scalar as written, without its quotes */
+	unsigned line, column; /* 1-based, column in characters; 0 = not known */
+	uint32_t count;        /* children */
+	uint32_t weight;       /* values in it, itself included */
 	const struct conf_node *child, *next;
 };
 
@@ -40,7 +40,7 @@ enum conf_type conf_scalar_type(struct str text);
 /* A path to a value, as a chain on the stack; written "layers[0].users[1]". */
 struct conf_where {
 	const struct conf_where *parent;
-	struct str name;   /* of the root: "Schedule web-primary" */
+	struct str name; /* of the root: "Schedule web-primary" */
 	uint32_t index;
 	bool is_index, is_root;
 };

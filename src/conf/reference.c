@@ -47,10 +47,12 @@ void conf_reference_write(struct buf *b)
 		return;
 	}
 	buf_add_c(b, "# Configuration reference\n\n"
-		     "This page is made from the program's own tables (`quisd --reference`); change them and not it.\n\n"
-		     "`[]` after a field says that it is a list. Durations are such as `500ms`, `10s`, `5m`, `1h30m`, "
-		     "`7d`, `1w`. Unknown keys and keys that stand twice are errors.\n\n"
-		     "## quis.yaml\n\nThe installation. Paths are relative to this file.\n");
+	             "This page is made from the program's own tables (`quisd --reference`); "
+	             "change them and not it.\n\n"
+	             "`[]` after a field says that it is a list. Durations are such as `500ms`, "
+	             "`10s`, `5m`, `1h30m`, "
+	             "`7d`, `1w`. Unknown keys and keys that stand twice are errors.\n\n"
+	             "## quis.yaml\n\nThe installation. Paths are relative to this file.\n");
 	section(b, list, count, STR(""));
 	for (unsigned k = 0; k < KIND_COUNT; k++) {
 		struct str kind = conf_kind_table[k]->name;
@@ -62,7 +64,8 @@ void conf_reference_write(struct buf *b)
 		buf_add_c(b, ".\n");
 		section(b, list, count, kind);
 	}
-	buf_add_c(b, "\nA Prometheus rule file (`groups:` at its top) is read as it is; each group becomes a RuleGroup "
-		     "named FILE/GROUP.\n");
+	buf_add_c(b, "\nA Prometheus rule file (`groups:` at its top) is read as it is; each group "
+	             "becomes a RuleGroup "
+	             "named FILE/GROUP.\n");
 	arena_close(&a);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reference page of every setting, made from the schema tables: docs/reference/configuration.md.
+ * The reference page of every setting, made from the schema tables:
+ * docs/reference/configuration.md.
  */
 #pragma once
 #include "base/buf.h"

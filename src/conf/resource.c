@@ -22,7 +22,10 @@ static struct str all_kinds(struct arena *a)
 {
 	struct buf b = buf_make(&mem_system, 1024);
 	for (unsigned k = 0; k < KIND_COUNT; k++)
-		buf_printf(&b, "%s%.*s", !k ? "" : k + 1 == KIND_COUNT ? " or " : ", ",
+		buf_printf(&b, "%s%.*s",
+		    !k                    ? ""
+		    : k + 1 == KIND_COUNT ? " or "
+		                          : ", ",
 		    STR_ARG(conf_kind_name((enum conf_kind)k)));
 	struct str s = arena_printf(a, "a kind is %.*s", STR_ARG(buf_str(&b)));
 	buf_free(&b);
@@ -34,12 +37,14 @@ static const struct conf_table *table_of(struct conf_check *c, const struct conf
 {
 	if (root->type != CONF_MAP) {
 		conf_fault_add(c->faults, site(c->file, root), all_kinds(c->a),
-		    "a document is a map with kind and name, this is %s", conf_node_type_text(root));
+		    "a document is a map with kind and name, this is %s",
+		    conf_node_type_text(root));
 		return NULL;
 	}
 	const struct conf_node *kind = conf_node_find(root, STR("kind"));
 	if (!kind) {
-		conf_fault_add(c->faults, site(c->file, root), all_kinds(c->a), "\"kind\" is missing");
+		conf_fault_add(
+		    c->faults, site(c->file, root), all_kinds(c->a), "\"kind\" is missing");
 		return NULL;
 	}
 	enum conf_kind k = conf_kind_find(kind->text);
@@ -50,8 +55,8 @@ static const struct conf_table *table_of(struct conf_check *c, const struct conf
 		names[i] = conf_kind_name((enum conf_kind)i);
 	struct str text = kind->type == CONF_LIST || kind->type == CONF_MAP ? none : kind->text;
 	conf_fault_add(c->faults, site(c->file, kind),
-	    conf_did_you_mean(c->a, text, names, KIND_COUNT, all_kinds(c->a)), "unknown kind \"%.*s\"",
-	    STR_ARG(str_utf8_first(text, 64)));
+	    conf_did_you_mean(c->a, text, names, KIND_COUNT, all_kinds(c->a)),
+	    "unknown kind \"%.*s\"", STR_ARG(str_utf8_first(text, 64)));
 	return NULL;
 }
 
@@ -67,7 +72,9 @@ static enum err make_body(struct conf_check *c, const struct conf_table *table,
 		    "%.*s \"%.*s\" is too large", STR_ARG(kind), STR_ARG(name));
 		err = ERR_INPUT;
 	}
-	struct conf_document d = { .kind = kind, .name = name, .file = c->file, .line = root->line, .tree = root };
+	struct conf_document d = {
+		.kind = kind, .name = name, .file = c->file, .line = root->line, .tree = root
+	};
 	if (!err) {
 		d.body = arena_str(c->a, buf_str(&b));
 		err = d.body.ptr ? OK : arena_err(c->a);
@@ -84,14 +91,16 @@ static struct str title(struct arena *a, struct str kind, const struct conf_node
 	const struct conf_node *name = conf_node_find(root, STR("name"));
 	if (!name || name->type == CONF_LIST || name->type == CONF_MAP)
 		return kind;
-	return arena_printf(a, "%.*s %.*s", STR_ARG(kind), STR_ARG(str_utf8_first(name->text, 128)));
+	return arena_printf(
+	    a, "%.*s %.*s", STR_ARG(kind), STR_ARG(str_utf8_first(name->text, 128)));
 }
 
 /* Rules that a table cannot say. */
 static bool check_meaning(struct conf_check *c, const struct conf_table *table,
     const struct conf_node *root, const struct conf_where *where);
 
-static enum err read_document(struct conf_check *c, const struct conf_node *root, struct conf_document *ret)
+static enum err read_document(
+    struct conf_check *c, const struct conf_node *root, struct conf_document *ret)
 {
 	const struct conf_table *table = table_of(c, root);
 	if (!table)
@@ -102,7 +111,8 @@ static enum err read_document(struct conf_check *c, const struct conf_node *root
 	return make_body(c, table, root, table->name, conf_get_text(table, root, STR("name")), ret);
 }
 
-static bool check_rule(struct conf_check *c, const struct conf_node *rule, const struct conf_where *where)
+static bool check_rule(
+    struct conf_check *c, const struct conf_node *rule, const struct conf_where *where)
 {
 	if (!conf_node_find(rule, STR("record")))
 		return true;
@@ -114,14 +124,15 @@ static bool check_rule(struct conf_check *c, const struct conf_node *rule, const
 		if (!n)
 			continue;
 		struct conf_site s = { c->file, n, where, true };
-		conf_fault_add(c->faults, s, STR("it belongs to an alert"), "a recording rule has no \"%.*s\"",
-		    STR_ARG(alert_only[i]));
+		conf_fault_add(c->faults, s, STR("it belongs to an alert"),
+		    "a recording rule has no \"%.*s\"", STR_ARG(alert_only[i]));
 		ok = false;
 	}
 	return ok;
 }
 
-static bool check_rules(struct conf_check *c, const struct conf_node *group, const struct conf_where *where)
+static bool check_rules(
+    struct conf_check *c, const struct conf_node *group, const struct conf_where *where)
 {
 	const struct conf_node *rules = conf_node_find(group, STR("rules"));
 	struct conf_where in = conf_in(where, STR("rules"));
@@ -134,8 +145,8 @@ static bool check_rules(struct conf_check *c, const struct conf_node *group, con
 	return ok;
 }
 
-static bool check_band(struct conf_check *c, const struct conf_table *t, const struct conf_node *root,
-    const struct conf_where *where)
+static bool check_band(struct conf_check *c, const struct conf_table *t,
+    const struct conf_node *root, const struct conf_where *where)
 {
 	const struct conf_node *above = conf_node_find(root, STR("above"));
 	const struct conf_node *below = conf_node_find(root, STR("below"));
@@ -145,13 +156,13 @@ static bool check_band(struct conf_check *c, const struct conf_table *t, const s
 	struct conf_where at = conf_in(where, STR("above"));
 	conf_fault_add(c->faults, (struct conf_site){ c->file, above, &at, false },
 	    STR("`above` is the upper limit and `below` the lower one"),
-	    "above %.*s is not higher than below %.*s: every value would fire", STR_ARG(above->text),
-	    STR_ARG(below->text));
+	    "above %.*s is not higher than below %.*s: every value would fire",
+	    STR_ARG(above->text), STR_ARG(below->text));
 	return false;
 }
 
-static bool check_spans_of_layers(struct conf_check *c, const struct conf_node *root,
-    const struct conf_where *where)
+static bool check_spans_of_layers(
+    struct conf_check *c, const struct conf_node *root, const struct conf_where *where)
 {
 	static const struct str lists[] = { STR_INIT("layers"), STR_INIT("overrides") };
 	bool ok = true;
@@ -166,15 +177,17 @@ static bool check_spans_of_layers(struct conf_check *c, const struct conf_node *
 				continue;
 			struct civil from = { 0 }, to = { 0 };
 			struct wall wall_from = { 0 }, wall_to = { 1 };
-			bool before = l == 0 ? !civil_parse(start->text, &from) && !civil_parse(end->text, &to) &&
-				civil_to_s(from) < civil_to_s(to) :
-					       !wall_parse(start->text, &wall_from) &&
-				!wall_parse(end->text, &wall_to) && wall_from.ns < wall_to.ns;
+			bool before = l == 0 ? !civil_parse(start->text, &from) &&
+			                           !civil_parse(end->text, &to) &&
+			                           civil_to_s(from) < civil_to_s(to)
+			                     : !wall_parse(start->text, &wall_from) &&
+			                           !wall_parse(end->text, &wall_to) &&
+			                           wall_from.ns < wall_to.ns;
 			if (before)
 				continue;
 			struct conf_where nth = conf_nth(&in, i), at = conf_in(&nth, STR("end"));
-			conf_fault_add(c->faults, (struct conf_site){ c->file, end, &at, false }, none,
-			    "the end %.*s is not after the start %.*s", STR_ARG(end->text),
+			conf_fault_add(c->faults, (struct conf_site){ c->file, end, &at, false },
+			    none, "the end %.*s is not after the start %.*s", STR_ARG(end->text),
 			    STR_ARG(start->text));
 			ok = false;
 		}
@@ -203,7 +216,8 @@ static struct str file_stem(struct str file)
 			break;
 		}
 	}
-	static const struct str ends[] = { STR_INIT(".yaml"), STR_INIT(".yml"), STR_INIT(".rules") };
+	static const struct str ends[] = { STR_INIT(".yaml"), STR_INIT(".yml"),
+		STR_INIT(".rules") };
 	for (size_t i = 0; i < ARRAY_COUNT(ends); i++)
 		if (str_ends(file, ends[i]) && file.len > ends[i].len)
 			file.len -= ends[i].len;
@@ -247,12 +261,16 @@ static enum err read_rule_file(struct conf_check *c, const struct conf_node *roo
 	const struct conf_node *groups = conf_node_find(root, STR("groups"));
 	for (const struct conf_node *g = groups->child; g; g = g->next) {
 		const struct conf_node *own_name = conf_node_find(g, STR("name"));
-		struct str name = arena_printf(c->a, "%.*s/%.*s", STR_ARG(stem), STR_ARG(own_name->text));
+		struct str name =
+		    arena_printf(c->a, "%.*s/%.*s", STR_ARG(stem), STR_ARG(own_name->text));
 		if (!name.ptr)
 			return arena_err(c->a);
-		struct conf_where at = conf_root(arena_printf(c->a, "RuleGroup %.*s", STR_ARG(name)));
+		struct conf_where at =
+		    conf_root(arena_printf(c->a, "RuleGroup %.*s", STR_ARG(name)));
 		struct conf_document d;
-		enum err err = check_rules(c, g, &at) ? make_body(c, table, g, table->name, name, &d) : ERR_INPUT;
+		enum err err = check_rules(c, g, &at)
+		                   ? make_body(c, table, g, table->name, name, &d)
+		                   : ERR_INPUT;
 		if (!err)
 			err = list_add(c, l, &d);
 		if (err && err != ERR_INPUT)
@@ -315,7 +333,8 @@ void conf_write_yaml(struct buf *b, const struct conf_document *list, size_t cou
 		if (!err)
 			err = json_read(a, list[i].body, JSON_DEPTH_MAX, &body, NULL);
 		if (err && !b->err)
-			b->err = err; /* the body is ours: only memory can fail, and that is a builder's error */
+			b->err = err; /* the body is ours: only memory can fail, and that is a
+			                 builder's error */
 		if (i)
 			buf_add_c(b, "---\n");
 		if (!err)
@@ -397,7 +416,8 @@ static struct str field_type_text(struct arena *a, const struct conf_field *f)
 	}
 	case FIELD_MAP: return STR("a map");
 	case FIELD_MAPS: return STR("a list of maps");
-	case FIELD_TEXTS: return arena_printf(a, "a list, each %.*s", STR_ARG(conf_form_text(f->form)));
+	case FIELD_TEXTS:
+		return arena_printf(a, "a list, each %.*s", STR_ARG(conf_form_text(f->form)));
 	case FIELD_LABELS: return STR("a map of names to texts");
 	}
 	assert(false && "every type has a text");
@@ -408,11 +428,12 @@ static void collect(struct docs *d, struct str kind, struct str prefix, const st
 {
 	for (unsigned i = 0; i < t->field_count; i++) {
 		const struct conf_field *f = &t->fields[i];
-		struct str path = arena_printf(d->a, "%.*s%.*s%s", STR_ARG(prefix), STR_ARG(f->name),
-		    f->type == FIELD_MAPS || f->type == FIELD_TEXTS ? "[]" : "");
+		struct str path = arena_printf(d->a, "%.*s%.*s%s", STR_ARG(prefix),
+		    STR_ARG(f->name), f->type == FIELD_MAPS || f->type == FIELD_TEXTS ? "[]" : "");
 		if (d->list) {
-			d->list[d->count] = (struct conf_field_doc){ kind, path, field_type_text(d->a, f),
-				f->default_, f->meaning, (f->flags & FIELD_REQUIRED) != 0 };
+			d->list[d->count] =
+			    (struct conf_field_doc){ kind, path, field_type_text(d->a, f),
+				    f->default_, f->meaning, (f->flags & FIELD_REQUIRED) != 0 };
 		}
 		d->count++;
 		if (f->table)

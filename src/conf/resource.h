@@ -21,11 +21,12 @@ struct conf_faults {
 	struct arena *arena;
 	struct conf_fault *list;
 	size_t count, cap;
-	size_t limit;          /* at most so many are kept; more are counted in `more` */
+	size_t limit; /* at most so many are kept; more are counted in `more` */
 	size_t more;
 };
 struct conf_faults conf_faults_make(struct arena *arena);
-/* Keeps one more (its texts must live in the arena or for ever), or counts it when there are too many. */
+/* Keeps one more (its texts must live in the arena or for ever), or counts it when there are too
+ * many. */
 void conf_faults_add(struct conf_faults *faults, const struct conf_fault *fault);
 /* "file:line:column: path: message; hint", without a newline; what is not known is left out. */
 void conf_fault_write(struct buf *b, const struct conf_fault *fault);
@@ -34,31 +35,35 @@ struct conf_node; /* values with their places, private to this room */
 
 struct conf_document {
 	struct str kind, name;
-	struct str body;         /* canonical JSON object with kind and name in it, keys in schema order */
+	struct str body; /* canonical JSON object with kind and name in it, keys in schema order */
 	struct str file;
 	unsigned line;
-	const struct conf_node *tree; /* where each value stands, from conf_read_*; NULL: read from body */
+	const struct conf_node
+	    *tree; /* where each value stands, from conf_read_*; NULL: read from body */
 };
 
-/* Reads YAML text (several documents) into documents checked against the schema of their kind, without
- * references. A Prometheus rule file (top-level `groups:`) becomes RuleGroup documents named file/group.
- * ERR_INPUT with faults; nothing is returned then. */
+/* Reads YAML text (several documents) into documents checked against the schema of their kind,
+ * without references. A Prometheus rule file (top-level `groups:`) becomes RuleGroup documents
+ * named file/group. ERR_INPUT with faults; nothing is returned then. */
 must_check enum err conf_read_yaml(struct arena *a, struct str file, struct str text,
     struct conf_document **ret_list, size_t *ret_count, struct conf_faults *faults);
 /* The same for one JSON value (an object with kind and name). */
-must_check enum err conf_read_json(struct arena *a, const struct json *value, struct conf_document *ret,
-    struct conf_faults *faults);
+must_check enum err conf_read_json(struct arena *a, const struct json *value,
+    struct conf_document *ret, struct conf_faults *faults);
 /* Writes documents back as YAML, one after the other with `---`. */
 void conf_write_yaml(struct buf *b, const struct conf_document *list, size_t count);
 
-/* Where the value at a fault's path stands ("Schedule web-primary: layers[0].users[1]"), in documents
- * that came from YAML; the nearest value above it when it is not there. False: no such document. */
+/* Where the value at a fault's path stands ("Schedule web-primary: layers[0].users[1]"), in
+ * documents that came from YAML; the nearest value above it when it is not there. False: no such
+ * document. */
 bool conf_document_place(const struct conf_document *list, size_t count, struct str path,
     struct str *ret_file, unsigned *ret_line, unsigned *ret_column);
 
 struct conf_installation {
-	const struct provider *providers; size_t provider_count;
-	const struct contact *fallback;   size_t fallback_count;
+	const struct provider *providers;
+	size_t provider_count;
+	const struct contact *fallback;
+	size_t fallback_count;
 	struct str base_url;
 };
 /* The zone of a name, or NULL when there is none; zones live at least as long as the arena. */
@@ -67,11 +72,11 @@ typedef const struct zone *conf_zone_find(void *context, struct str name);
 /* All documents -> directory, in the arena. References are checked: ERR_INPUT with faults. Without
  * find_zone every valid name is accepted and schedules get no zone. */
 must_check enum err conf_compile(struct arena *a, const struct conf_document *list, size_t count,
-    const struct conf_installation *installation, uint64_t version, conf_zone_find *find_zone, void *context,
-    const struct directory **ret_directory, struct conf_faults *faults);
+    const struct conf_installation *installation, uint64_t version, conf_zone_find *find_zone,
+    void *context, const struct directory **ret_directory, struct conf_faults *faults);
 
-/* Every kind, field, type, default and meaning, for the generated reference and completion. The empty
- * kind is the installation file. 0 when the arena is full. */
+/* Every kind, field, type, default and meaning, for the generated reference and completion. The
+ * empty kind is the installation file. 0 when the arena is full. */
 struct conf_field_doc {
 	struct str kind, path, type, default_, meaning;
 	bool required;

@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct json *value, *body;
 	struct conf_document d, again, *list;
 	size_t count;
-	enum err err = json_read(a, str_make((const char *)data, size), JSON_DEPTH_MAX, &value, NULL);
+	enum err err =
+	    json_read(a, str_make((const char *)data, size), JSON_DEPTH_MAX, &value, NULL);
 	if (!err)
 		err = conf_read_json(a, value, &d, &faults);
 	assert(err || !faults.count);
@@ -26,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct buf b = buf_make(&mem_system, (size_t)64 << 20);
 		conf_write_yaml(&b, &d, 1);
 		err = conf_read_yaml(a, STR("f"), buf_str(&b), &list, &count, &faults);
-		assert(err == ERR_LIMIT || (err == OK && count == 1 && str_eq(list[0].body, d.body)));
+		assert(
+		    err == ERR_LIMIT || (err == OK && count == 1 && str_eq(list[0].body, d.body)));
 		buf_free(&b);
 	}
 	arena_close(&a);

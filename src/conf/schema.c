@@ -14,8 +14,8 @@
 
 static const struct str no_hint = STR_INIT("");
 
-static struct conf_site site(const struct conf_check *c, const struct conf_node *n,
-    const struct conf_where *where)
+static struct conf_site site(
+    const struct conf_check *c, const struct conf_node *n, const struct conf_where *where)
 {
 	return (struct conf_site){ c->file, n, where, false };
 }
@@ -32,7 +32,8 @@ static bool check_text(struct conf_check *c, enum text_form form, const struct c
     const struct conf_where *where)
 {
 	/* Without quotes 007 or 1e3 is a number to YAML and the text "007" to whoever wrote it. */
-	if (n->type != CONF_TEXT && !(n->plain && (n->type == CONF_NUMBER || n->type == CONF_BOOL))) {
+	if (n->type != CONF_TEXT &&
+	    !(n->plain && (n->type == CONF_NUMBER || n->type == CONF_BOOL))) {
 		conf_fault_add(c->faults, site(c, n, where), no_hint, "expected text, this is %s",
 		    conf_node_type_text(n));
 		return false;
@@ -44,11 +45,13 @@ static bool check_text(struct conf_check *c, enum text_form form, const struct c
 	return false;
 }
 
-static bool check_bool(struct conf_check *c, const struct conf_node *n, const struct conf_where *where)
+static bool check_bool(
+    struct conf_check *c, const struct conf_node *n, const struct conf_where *where)
 {
 	if (n->type == CONF_BOOL)
 		return true;
-	static const struct str old[] = { STR_INIT("yes"), STR_INIT("no"), STR_INIT("on"), STR_INIT("off") };
+	static const struct str old[] = { STR_INIT("yes"), STR_INIT("no"), STR_INIT("on"),
+		STR_INIT("off") };
 	struct str hint = no_hint;
 	for (size_t i = 0; i < ARRAY_COUNT(old); i++)
 		if (n->type == CONF_TEXT && str_eq_nocase(n->text, old[i]))
@@ -73,8 +76,8 @@ static bool number_of(const struct conf_node *n, double *ret)
 	return str_f64(s, false, ret) == OK;
 }
 
-static bool check_number(struct conf_check *c, const struct conf_field *f, const struct conf_node *n,
-    const struct conf_where *where)
+static bool check_number(struct conf_check *c, const struct conf_field *f,
+    const struct conf_node *n, const struct conf_where *where)
 {
 	double v;
 	if (!number_of(n, &v) || !isfinite(v)) {
@@ -85,8 +88,8 @@ static bool check_number(struct conf_check *c, const struct conf_field *f, const
 		return false;
 	}
 	if (f->type == FIELD_INT && v != floor(v)) {
-		conf_fault_add(c->faults, site(c, n, where), no_hint, "expected a whole number, this is %.*s",
-		    STR_ARG(n->text));
+		conf_fault_add(c->faults, site(c, n, where), no_hint,
+		    "expected a whole number, this is %.*s", STR_ARG(n->text));
 		return false;
 	}
 	double max = f->max != 0 ? f->max : f->type == FIELD_INT ? 9007199254740992.0 : HUGE_VAL;
@@ -105,13 +108,13 @@ static bool check_span(struct conf_check *c, const struct conf_field *f, const s
 {
 	struct span d;
 	if (n->type != CONF_TEXT && n->type != CONF_NUMBER) {
-		conf_fault_add(c->faults, site(c, n, where), span_hint, "expected a duration, this is %s",
-		    conf_node_type_text(n));
+		conf_fault_add(c->faults, site(c, n, where), span_hint,
+		    "expected a duration, this is %s", conf_node_type_text(n));
 		return false;
 	}
 	if (span_parse(n->text, &d) || d.ns < 0) {
-		conf_fault_add(c->faults, site(c, n, where), span_hint, "\"%.*s\" is not a duration",
-		    STR_ARG(str_utf8_first(n->text, 64)));
+		conf_fault_add(c->faults, site(c, n, where), span_hint,
+		    "\"%.*s\" is not a duration", STR_ARG(str_utf8_first(n->text, 64)));
 		return false;
 	}
 	double s = (double)d.ns / 1e9;
@@ -145,8 +148,8 @@ static struct str list_words(struct arena *a, const struct str *words, unsigned 
 	return s;
 }
 
-static bool check_choice(struct conf_check *c, const struct conf_field *f, const struct conf_node *n,
-    const struct conf_where *where)
+static bool check_choice(struct conf_check *c, const struct conf_field *f,
+    const struct conf_node *n, const struct conf_where *where)
 {
 	for (unsigned i = 0; i < f->choice_count; i++)
 		if (n->type == CONF_TEXT && str_eq(n->text, f->choices[i]))
@@ -158,8 +161,8 @@ static bool check_choice(struct conf_check *c, const struct conf_field *f, const
 		return false;
 	}
 	conf_fault_add(c->faults, site(c, n, where),
-	    conf_did_you_mean(c->a, n->text, f->choices, f->choice_count, all), "unknown %.*s \"%.*s\"",
-	    STR_ARG(f->name), STR_ARG(str_utf8_first(n->text, 64)));
+	    conf_did_you_mean(c->a, n->text, f->choices, f->choice_count, all),
+	    "unknown %.*s \"%.*s\"", STR_ARG(f->name), STR_ARG(str_utf8_first(n->text, 64)));
 	return false;
 }
 
@@ -173,8 +176,8 @@ static bool check_count(struct conf_check *c, const struct conf_field *f, const 
 	}
 	if (n->count <= max)
 		return true;
-	conf_fault_add(c->faults, site(c, n, where), no_hint, "the list has %u entries, at most %.0f fit",
-	    n->count, max);
+	conf_fault_add(c->faults, site(c, n, where), no_hint,
+	    "the list has %u entries, at most %.0f fit", n->count, max);
 	return false;
 }
 
@@ -195,13 +198,14 @@ static bool check_list(struct conf_check *c, const struct conf_field *f, const s
 		struct conf_where at = conf_nth(where, i);
 		if (m->type == CONF_NULL && (f->flags & FIELD_NULLS))
 			continue;
-		ok &= f->type == FIELD_MAPS ? conf_table_check(c, f->table, m, &at) :
-					      check_text(c, f->form, m, &at);
+		ok &= f->type == FIELD_MAPS ? conf_table_check(c, f->table, m, &at)
+		                            : check_text(c, f->form, m, &at);
 	}
 	return ok;
 }
 
-static bool check_labels(struct conf_check *c, const struct conf_node *n, const struct conf_where *where)
+static bool check_labels(
+    struct conf_check *c, const struct conf_node *n, const struct conf_where *where)
 {
 	if (n->type != CONF_MAP) {
 		conf_fault_add(c->faults, site(c, n, where), STR("write name: value lines"),
@@ -210,15 +214,16 @@ static bool check_labels(struct conf_check *c, const struct conf_node *n, const 
 	}
 	bool ok = true;
 	if (n->count > LABELS_MAX) {
-		conf_fault_add(c->faults, site(c, n, where), no_hint, "%u labels, at most %u fit", n->count,
-		    LABELS_MAX);
+		conf_fault_add(c->faults, site(c, n, where), no_hint, "%u labels, at most %u fit",
+		    n->count, LABELS_MAX);
 		ok = false;
 	}
 	for (const struct conf_node *m = n->child; m; m = m->next) {
 		struct conf_where at = conf_in(where, m->name);
 		if (!conf_label_name_valid(m->name)) {
 			struct conf_site s = { c->file, m, &at, true };
-			conf_fault_add(c->faults, s, STR("letters, digits and _, not beginning with a digit"),
+			conf_fault_add(c->faults, s,
+			    STR("letters, digits and _, not beginning with a digit"),
 			    "\"%.*s\" is not a label name", STR_ARG(str_utf8_first(m->name, 64)));
 			ok = false;
 		}
@@ -257,10 +262,12 @@ static bool refuse_unknown(struct conf_check *c, const struct conf_table *table,
 	struct buf b = buf_make(&mem_system, 4096);
 	for (unsigned i = 0; i < table->field_count; i++)
 		buf_printf(&b, "%s%.*s", i ? ", " : "", STR_ARG(names[i]));
-	struct str all = arena_printf(c->a, "%.*s has %.*s", STR_ARG(table->name), STR_ARG(buf_str(&b)));
+	struct str all =
+	    arena_printf(c->a, "%.*s has %.*s", STR_ARG(table->name), STR_ARG(buf_str(&b)));
 	buf_free(&b);
 	struct conf_site s = { c->file, n, where, true };
-	conf_fault_add(c->faults, s, conf_did_you_mean(c->a, n->name, names, table->field_count, all),
+	conf_fault_add(c->faults, s,
+	    conf_did_you_mean(c->a, n->name, names, table->field_count, all),
 	    "unknown key \"%.*s\"", STR_ARG(str_utf8_first(n->name, 64)));
 	return false;
 }
@@ -270,8 +277,8 @@ bool conf_table_check(struct conf_check *c, const struct conf_table *table,
 {
 	assert(c->faults && table->field_count > 0);
 	if (node->type != CONF_MAP) {
-		conf_fault_add(c->faults, site(c, node, where), no_hint, "expected a map, this is %s",
-		    conf_node_type_text(node));
+		conf_fault_add(c->faults, site(c, node, where), no_hint,
+		    "expected a map, this is %s", conf_node_type_text(node));
 		return false;
 	}
 	bool ok = true;
@@ -348,7 +355,8 @@ static void write_value(struct jw *w, const struct conf_field *f, const struct c
 		jw_open(w, '[');
 		if (n->type != CONF_LIST)
 			jw_str(w, n->text);
-		for (const struct conf_node *m = n->type == CONF_LIST ? n->child : NULL; m; m = m->next) {
+		for (const struct conf_node *m = n->type == CONF_LIST ? n->child : NULL; m;
+		     m = m->next) {
 			if (m->type == CONF_NULL)
 				jw_null(w);
 			else if (f->type == FIELD_MAPS)
@@ -393,8 +401,8 @@ void conf_table_write(struct jw *w, const struct conf_table *table, const struct
 }
 
 /* The value of a checked map, or of the default, as text. */
-static struct str value_text(const struct conf_table *t, const struct conf_node *map, struct str name,
-    const struct conf_field **ret_field)
+static struct str value_text(const struct conf_table *t, const struct conf_node *map,
+    struct str name, const struct conf_field **ret_field)
 {
 	const struct conf_field *f = conf_field_find(t, name);
 	assert(f && "the table has this field");

@@ -1,44 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Schemas are data: a table of fields for each kind of map, checked, written out and documented by
- * the same code. A default stands in its table alone, as text, and the getters below read it from there.
+ * the same code. A default stands in its table alone, as text, and the getters below read it from
+ * there.
  */
 #pragma once
 #include "base/json.h"
 #include "conf/node_priv.h"
 
 enum field_type {
-	FIELD_TEXT,    /* in the form `form` */
+	FIELD_TEXT, /* in the form `form` */
 	FIELD_BOOL,
-	FIELD_INT,     /* min..max */
+	FIELD_INT, /* min..max */
 	FIELD_NUMBER,
-	FIELD_SPAN,    /* a duration, min..max in seconds */
-	FIELD_CHOICE,  /* one of `choices` */
-	FIELD_MAP,     /* a map by `table` */
-	FIELD_MAPS,    /* a list of such maps, min..max of them */
-	FIELD_TEXTS,   /* a list of texts in the form `form`, or one such text alone */
-	FIELD_LABELS,  /* a map of any label names to texts */
+	FIELD_SPAN,   /* a duration, min..max in seconds */
+	FIELD_CHOICE, /* one of `choices` */
+	FIELD_MAP,    /* a map by `table` */
+	FIELD_MAPS,   /* a list of such maps, min..max of them */
+	FIELD_TEXTS,  /* a list of texts in the form `form`, or one such text alone */
+	FIELD_LABELS, /* a map of any label names to texts */
 };
 
 enum text_form {
-	FORM_ANY,       /* any text, lines too */
-	FORM_LINE,      /* one line */
-	FORM_NAME,      /* one line without blanks at its ends, at most 128 characters */
+	FORM_ANY,  /* any text, lines too */
+	FORM_LINE, /* one line */
+	FORM_NAME, /* one line without blanks at its ends, at most 128 characters */
 	FORM_EMAIL,
-	FORM_MAILBOX,   /* an address, or Name <address> */
-	FORM_ZONE,      /* Area/City */
-	FORM_KEY,       /* 32 characters 0-9 a-z A-Z */
+	FORM_MAILBOX, /* an address, or Name <address> */
+	FORM_ZONE,    /* Area/City */
+	FORM_KEY,     /* 32 characters 0-9 a-z A-Z */
 	FORM_HTTP_URL,
-	FORM_URL,       /* scheme://rest */
-	FORM_LISTEN,    /* HOST:PORT, or off */
+	FORM_URL,    /* scheme://rest */
+	FORM_LISTEN, /* HOST:PORT, or off */
 	FORM_PATH,
-	FORM_CIVIL,     /* 2026-01-05T09:00 */
-	FORM_INSTANT,   /* RFC 3339 with an offset */
-	FORM_CLOCK,     /* 09:00, up to 24:00 */
-	FORM_ROTATION,  /* 12h, 1d, 2w */
-	FORM_WEEKDAY,   /* mon .. sun */
-	FORM_METRIC,    /* a metric's name */
-	FORM_QUERY,     /* text that is not empty */
+	FORM_CIVIL,    /* 2026-01-05T09:00 */
+	FORM_INSTANT,  /* RFC 3339 with an offset */
+	FORM_CLOCK,    /* 09:00, up to 24:00 */
+	FORM_ROTATION, /* 12h, 1d, 2w */
+	FORM_WEEKDAY,  /* mon .. sun */
+	FORM_METRIC,   /* a metric's name */
+	FORM_QUERY,    /* text that is not empty */
 	FORM_COUNT
 };
 
@@ -50,19 +51,19 @@ struct conf_field {
 	enum field_type type;
 	enum text_form form;
 	unsigned flags;
-	double min, max;               /* max 0 = the type's own limit */
+	double min, max; /* max 0 = the type's own limit */
 	const struct str *choices;
 	unsigned choice_count;
 	const struct conf_table *table;
-	struct str refers;             /* the kind that the text names, or empty */
-	struct str default_;           /* as it would be written; empty = none */
+	struct str refers;   /* the kind that the text names, or empty */
+	struct str default_; /* as it would be written; empty = none */
 	struct str meaning;
 };
 struct conf_table {
-	struct str name;               /* the kind, or what such a map is called in messages */
+	struct str name; /* the kind, or what such a map is called in messages */
 	const struct conf_field *fields;
 	unsigned field_count;
-	struct str one_of[2];          /* exactly one of these two must be there; empty = no such rule */
+	struct str one_of[2]; /* exactly one of these two must be there; empty = no such rule */
 	struct str meaning;
 };
 
@@ -77,9 +78,9 @@ struct conf_check {
 bool conf_table_check(struct conf_check *c, const struct conf_table *table,
     const struct conf_node *node, const struct conf_where *where);
 
-/* The map as canonical JSON: fields in the table's order, durations and numbers in their shortest form,
- * what is not there stays out. The map has been checked. kind and name replace the map's own fields of
- * those names when they are not empty. */
+/* The map as canonical JSON: fields in the table's order, durations and numbers in their shortest
+ * form, what is not there stays out. The map has been checked. kind and name replace the map's own
+ * fields of those names when they are not empty. */
 void conf_table_write(struct jw *w, const struct conf_table *table, const struct conf_node *node,
     struct str kind, struct str name);
 

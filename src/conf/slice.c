@@ -23,7 +23,8 @@ static bool contact_type_find(struct str word, enum contact_type *ret)
 	return false;
 }
 
-static enum err read_installation(struct arena *a, const struct json *slice, struct conf_installation *ret)
+static enum err read_installation(
+    struct arena *a, const struct json *slice, struct conf_installation *ret)
 {
 	const struct json *providers = json_get(slice, STR("providers"));
 	const struct json *fallback = json_get(slice, STR("fallback"));
@@ -36,14 +37,16 @@ static enum err read_installation(struct arena *a, const struct json *slice, str
 	size_t i = 0;
 	for (const struct json *j = providers->child; j; j = j->next, i++) {
 		p[i].name = json_get_str(j, STR("name"));
-		if (str_empty(p[i].name) || !contact_type_find(json_get_str(j, STR("type")), &p[i].type))
+		if (str_empty(p[i].name) ||
+		    !contact_type_find(json_get_str(j, STR("type")), &p[i].type))
 			return ERR_INPUT;
 	}
 	i = 0;
 	for (const struct json *j = fallback->child; j; j = j->next, i++) {
 		f[i].name = json_get_str(j, STR("name"));
 		f[i].address = json_get_str(j, STR("address"));
-		if (str_empty(f[i].name) || !contact_type_find(json_get_str(j, STR("type")), &f[i].type))
+		if (str_empty(f[i].name) ||
+		    !contact_type_find(json_get_str(j, STR("type")), &f[i].type))
 			return ERR_INPUT;
 	}
 	*ret = (struct conf_installation){ p, providers->count, f, fallback->count,
@@ -69,8 +72,10 @@ enum err conf_slice_read(struct arena *a, const struct json *slice,
 	for (const struct json *j = resources->child; j; j = j->next, i++) {
 		const struct json *body = json_get(j, STR("body"));
 		list[i] = (struct conf_document){ .kind = json_get_str(j, STR("kind")),
-			.name = json_get_str(j, STR("name")), .body = body ? body->raw : STR("") };
-		if (str_empty(list[i].kind) || str_empty(list[i].name) || !json_is(body, JSON_OBJECT))
+			.name = json_get_str(j, STR("name")),
+			.body = body ? body->raw : STR("") };
+		if (str_empty(list[i].kind) || str_empty(list[i].name) ||
+		    !json_is(body, JSON_OBJECT))
 			return ERR_INPUT;
 	}
 	*ret_installation = in;

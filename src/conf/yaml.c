@@ -4,8 +4,8 @@
  * document tree, so that our limits hold before memory is spent: depth, number of values (an alias
  * counts as all that it stands for, so a bomb of aliases is refused), length of a value.
  *
- * libfyaml is given text that is well-formed UTF-8 without control characters; everything it makes is
- * freed before the function returns, texts are copied into the caller's arena.
+ * libfyaml is given text that is well-formed UTF-8 without control characters; everything it makes
+ * is freed before the function returns, texts are copied into the caller's arena.
  */
 #include "conf/yaml_priv.h"
 #include "base/surprise.h"
@@ -54,11 +54,12 @@ static void place_of(const struct fy_mark *mark, unsigned *ret_line, unsigned *r
 	*ret_column = mark && mark->column >= 0 ? (unsigned)mark->column + 1 : 0;
 }
 
-static enum err refuse_at(struct reader *r, unsigned line, unsigned column, struct str hint,
-    const char *message)
+static enum err refuse_at(
+    struct reader *r, unsigned line, unsigned column, struct str hint, const char *message)
 {
 	struct conf_node place = { .line = line, .column = column };
-	conf_fault_add(r->faults, (struct conf_site){ r->file, &place, NULL, false }, hint, "%s", message);
+	conf_fault_add(
+	    r->faults, (struct conf_site){ r->file, &place, NULL, false }, hint, "%s", message);
 	return ERR_INPUT;
 }
 
@@ -68,7 +69,8 @@ static void event_place(struct fy_event *e, unsigned *ret_line, unsigned *ret_co
 	place_of(fy_event_start_mark(e), ret_line, ret_column);
 	enum fy_scalar_style style =
 	    e->type == FYET_SCALAR ? fy_token_scalar_style(e->scalar.value) : FYSS_PLAIN;
-	bool behind = e->type == FYET_ALIAS || style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+	bool behind =
+	    e->type == FYET_ALIAS || style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
 	if (behind && *ret_column > 1)
 		--*ret_column;
 }
@@ -105,8 +107,8 @@ static enum err check_tag(struct reader *r, struct fy_token *tag, bool *ret_text
 	return refuse_at(r, line, column, STR("leave the tag out"), "tags are not supported");
 }
 
-static enum err node_make(struct reader *r, struct fy_event *e, enum conf_type type,
-    struct conf_node **ret_node)
+static enum err node_make(
+    struct reader *r, struct fy_event *e, enum conf_type type, struct conf_node **ret_node)
 {
 	if (++r->weight > CONF_WEIGHT_MAX)
 		return refuse(r, e, STR("split the file"), "too many values in one file");
@@ -120,8 +122,8 @@ static enum err node_make(struct reader *r, struct fy_event *e, enum conf_type t
 	return OK;
 }
 
-static enum err remember(struct reader *r, struct fy_event *e, struct fy_token *token,
-    const struct conf_node *node)
+static enum err remember(
+    struct reader *r, struct fy_event *e, struct fy_token *token, const struct conf_node *node)
 {
 	if (!token)
 		return OK;
@@ -134,7 +136,8 @@ static enum err remember(struct reader *r, struct fy_event *e, struct fy_token *
 	return OK;
 }
 
-/* Puts a finished (or just opened) node where it belongs: the document, a list, or under its key. */
+/* Puts a finished (or just opened) node where it belongs: the document, a list, or under its key.
+ */
 static enum err place(struct reader *r, struct fy_event *e, struct conf_node *node)
 {
 	if (r->depth == 0) {
@@ -163,7 +166,7 @@ static enum err place(struct reader *r, struct fy_event *e, struct conf_node *no
 static bool key_is_due(const struct reader *r)
 {
 	return r->depth && r->stack[r->depth - 1].node->type == CONF_MAP &&
-	    !r->stack[r->depth - 1].has_key;
+	       !r->stack[r->depth - 1].has_key;
 }
 
 static enum err take_key(struct reader *r, struct fy_event *e)
@@ -180,7 +183,8 @@ static enum err take_key(struct reader *r, struct fy_event *e)
 		if (!str_eq(n->name, key))
 			continue;
 		struct str hint = arena_printf(r->a, "it is also in line %u", n->name_line);
-		struct str message = arena_printf(r->a, "the key \"%.*s\" is there twice", STR_ARG(key));
+		struct str message =
+		    arena_printf(r->a, "the key \"%.*s\" is there twice", STR_ARG(key));
 		return refuse(r, e, hint, message.ptr ? message.ptr : "a key is there twice");
 	}
 	f->key = arena_str(r->a, key);
@@ -235,7 +239,8 @@ static enum err open_children(struct reader *r, struct fy_event *e, enum conf_ty
 		err = place(r, e, node);
 	if (err)
 		return err;
-	/* An alias inside to the node that holds it would be endless: it becomes known at its end. */
+	/* An alias inside to the node that holds it would be endless: it becomes known at its end.
+	 */
 	r->stack[r->depth++] = (struct frame){ .node = node, .tail = &node->child };
 	if (anchor)
 		node->text = r->anchors[r->anchor_count - 1].name;
@@ -286,13 +291,12 @@ static enum err take_alias(struct reader *r, struct fy_event *e)
 static enum err take(struct reader *r, struct fy_event *e)
 {
 	switch (e->type) {
-	case FYET_DOCUMENT_START:
-		r->anchor_count = 0;
-		return OK;
+	case FYET_DOCUMENT_START: r->anchor_count = 0; return OK;
 	case FYET_SCALAR: return take_scalar(r, e);
 	case FYET_ALIAS: return take_alias(r, e);
 	case FYET_SEQUENCE_START:
-		return open_children(r, e, CONF_LIST, e->sequence_start.anchor, e->sequence_start.tag);
+		return open_children(
+		    r, e, CONF_LIST, e->sequence_start.anchor, e->sequence_start.tag);
 	case FYET_MAPPING_START:
 		return open_children(r, e, CONF_MAP, e->mapping_start.anchor, e->mapping_start.tag);
 	case FYET_SEQUENCE_END:
@@ -374,8 +378,10 @@ enum err conf_yaml_read(struct arena *a, struct str file, struct str text,
 	if (!diag)
 		return ERR_NOMEM;
 	fy_diag_set_collect_errors(diag, true);
-	struct fy_parse_cfg cfg = { .search_path = "", .diag = diag,
-		.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE };
+	struct fy_parse_cfg cfg = { .search_path = "",
+		.diag = diag,
+		.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DEFAULT_VERSION_1_2 |
+		         FYPCF_JSON_NONE };
 	own(parser_free) struct fy_parser *parser = fy_parser_create(&cfg);
 	if (!parser || fy_parser_set_string(parser, text.len ? text.ptr : "", text.len))
 		return ERR_NOMEM;

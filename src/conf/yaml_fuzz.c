@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as a YAML file, and as quis.yaml. What is accepted as documents survives being written as
- * YAML and read again, and compiling them does not crash whatever they refer to.
+ * Any bytes as a YAML file, and as quis.yaml. What is accepted as documents survives being written
+ * as YAML and read again, and compiling them does not crash whatever they refer to.
  */
 #include "conf/install.h"
 #include <assert.h>
@@ -9,8 +9,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__lsan_default_suppressions(void);
 
-/* libfyaml 0.7.12 forgets a buffer on some broken inputs. Whoever reads YAML here is short-lived (the
- * config role, the command line); the daemon's doors take JSON. */
+/* libfyaml 0.7.12 forgets a buffer on some broken inputs. Whoever reads YAML here is short-lived
+ * (the config role, the command line); the daemon's doors take JSON. */
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libfyaml";

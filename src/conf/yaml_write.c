@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JSON as YAML in block style, as a person would write it: no quotes where none are needed, a literal
- * block for text of several lines. What it writes reads back as the same value (the fuzzer checks).
+ * JSON as YAML in block style, as a person would write it: no quotes where none are needed, a
+ * literal block for text of several lines. What it writes reads back as the same value (the fuzzer
+ * checks).
  */
 #include "conf/yaml_priv.h"
 #include <assert.h>
 
 static bool is_word_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-	    c == '-' || c == '.' || c == '/' || c == '@' || c == '+';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '-' || c == '.' || c == '/' || c == '@' || c == '+';
 }
 
 /* Needs no quotes in any place: begins with a letter, holds word characters and single blanks. */
@@ -33,8 +34,8 @@ static bool is_plain(struct str s)
 	if (conf_scalar_type(s) != CONF_TEXT)
 		return false;
 	/* Words that YAML 1.1 readers take for truth values. */
-	static const struct str old[] = { STR_INIT("y"), STR_INIT("n"), STR_INIT("yes"), STR_INIT("no"),
-		STR_INIT("on"), STR_INIT("off") };
+	static const struct str old[] = { STR_INIT("y"), STR_INIT("n"), STR_INIT("yes"),
+		STR_INIT("no"), STR_INIT("on"), STR_INIT("off") };
 	for (size_t i = 0; i < ARRAY_COUNT(old); i++)
 		if (str_eq_nocase(s, old[i]))
 			return false;
@@ -57,7 +58,8 @@ static bool is_block(struct str s)
 			line_start = true;
 			continue;
 		}
-		/* The line separators of Unicode and controls above ASCII are best left to escapes. */
+		/* The line separators of Unicode and controls above ASCII are best left to escapes.
+		 */
 		if (c < 0x20 || c >= 0x7f || (line_start && i == 0 && c == '#'))
 			return false;
 		line_start = false;
@@ -79,8 +81,9 @@ static void write_quoted(struct buf *b, struct str s)
 	jw_str(&w, s);
 	bool has_hidden = false;
 	for (size_t i = start; i < b->len; i++)
-		has_hidden |= (unsigned char)b->ptr[i] == 0x7f || (unsigned char)b->ptr[i] == 0xc2 ||
-		    (unsigned char)b->ptr[i] == 0xe2 || (unsigned char)b->ptr[i] == 0xef;
+		has_hidden |= (unsigned char)b->ptr[i] == 0x7f ||
+		              (unsigned char)b->ptr[i] == 0xc2 ||
+		              (unsigned char)b->ptr[i] == 0xe2 || (unsigned char)b->ptr[i] == 0xef;
 	if (!has_hidden || b->err)
 		return;
 	struct str tail = buf_str(b);
@@ -95,7 +98,8 @@ static void write_quoted(struct buf *b, struct str s)
 		} else if (left >= 2 && p[0] == 0xc2 && p[1] < 0xa0) {
 			buf_printf(b, "\\u00%02x", p[1]);
 			i++;
-		} else if (left >= 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9)) {
+		} else if (left >= 3 && p[0] == 0xe2 && p[1] == 0x80 &&
+		           (p[2] == 0xa8 || p[2] == 0xa9)) {
 			buf_add_c(b, p[2] == 0xa8 ? "\\u2028" : "\\u2029");
 			i += 2;
 		} else if (left >= 3 && p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf) {

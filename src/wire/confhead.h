@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the short-lived config role hands to the parent: first a head with the few plain fields that
- * the parent itself needs (the parent parses nothing from outside, so no JSON here), then each role's
- * slice, which the parent passes on unread.
+ * the parent itself needs (the parent parses nothing from outside, so no JSON here), then each
+ * role's slice, which the parent passes on unread.
  *
  *   head:   u32 CONFIG_HEAD_MAGIC, u16 version, put_str for each field in the order of the struct
  *   slice:  u8 enum role, u32 length, so many bytes of JSON
@@ -14,8 +14,8 @@
 
 #define CONFIG_HEAD_MAGIC UINT32_C(0x31464351) /* "QCF1" */
 #define CONFIG_HEAD_VERSION 1
-#define CONFIG_TEXT_MAX 4096u         /* bytes of one field of the head */
-#define CONFIG_SLICE_MAX (64u << 20)  /* bytes of one slice */
+#define CONFIG_TEXT_MAX 4096u          /* bytes of one field of the head */
+#define CONFIG_SLICE_MAX (64u << 20)   /* bytes of one slice */
 #define CONFIG_STREAM_MAX (128u << 20) /* bytes of the whole stream */
 #define CONFIG_SLICE_END 0xff
 
@@ -34,12 +34,12 @@ struct config_slice {
 };
 
 void config_head_encode(struct buf *b, const struct config_head *head);
-/* Reads the head and leaves r at the first slice. The texts borrow from r. ERR_INPUT when it is not a
- * head of this version, a field is too long, or data_dir or listen_http is empty. */
+/* Reads the head and leaves r at the first slice. The texts borrow from r. ERR_INPUT when it is not
+ * a head of this version, a field is too long, or data_dir or listen_http is empty. */
 must_check enum err config_head_decode(struct rd *r, struct config_head *ret_head);
 
 void config_slice_encode(struct buf *b, struct config_slice slice);
 void config_end_encode(struct buf *b);
-/* The next slice. ERR_GONE at the end mark when nothing follows it; ERR_INPUT for an unknown role, a
- * length over the limit, a cut stream or bytes after the end. */
+/* The next slice. ERR_GONE at the end mark when nothing follows it; ERR_INPUT for an unknown role,
+ * a length over the limit, a cut stream or bytes after the end. */
 must_check enum err config_slice_decode(struct rd *r, struct config_slice *ret_slice);

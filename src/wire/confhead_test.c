@@ -112,7 +112,8 @@ static void wrong_fields_are_refused(void **state)
 	char *place = buf_reserve(&b, 4 + CONFIG_TEXT_MAX + 1);
 	assert_non_null(place);
 	memset(place, 'x', 4 + CONFIG_TEXT_MAX + 1);
-	const unsigned char length[4] = { (CONFIG_TEXT_MAX + 1) & 0xff, (CONFIG_TEXT_MAX + 1) >> 8, 0, 0 };
+	const unsigned char length[4] = { (CONFIG_TEXT_MAX + 1) & 0xff, (CONFIG_TEXT_MAX + 1) >> 8,
+		0, 0 };
 	memcpy(place, length, 4);
 	buf_grew(&b, 4 + CONFIG_TEXT_MAX + 1);
 	for (int i = 0; i < 5; i++)

@@ -3,8 +3,8 @@
  * quis, the command line: what its files share. One table (commands.c) names every command with its
  * options; the parser, --help, the completion and the reference page all read it.
  *
- * A command writes its result into c->out, which main prints, and returns the exit code. Messages go to
- * stderr at once. Everything lives in one arena until the end.
+ * A command writes its result into c->out, which main prints, and returns the exit code. Messages
+ * go to stderr at once. Everything lives in one arena until the end.
  */
 #pragma once
 #include "base/arena.h"
@@ -25,20 +25,20 @@ enum {
 struct cli;
 
 struct cli_option {
-	const char *name;   /* without the dashes */
-	char letter;        /* or 0 */
-	const char *value;  /* what the value is called, NULL for a flag */
+	const char *name;  /* without the dashes */
+	char letter;       /* or 0 */
+	const char *value; /* what the value is called, NULL for a flag */
 	const char *help;
-	const char *words;  /* for the completion: words, or "@file"; may be NULL */
+	const char *words; /* for the completion: words, or "@file"; may be NULL */
 };
 
 struct cli_command {
 	const char *name;      /* one or two words: "incidents show" */
 	const char *arguments; /* as shown: "ID..." */
 	unsigned arguments_min, arguments_max;
-	const char *summary;   /* one line */
-	const char *details;   /* more, or NULL */
-	const char *examples;  /* lines, each a command and what it does */
+	const char *summary;  /* one line */
+	const char *details;  /* more, or NULL */
+	const char *examples; /* lines, each a command and what it does */
 	const struct cli_option *options;
 	unsigned option_count;
 	int (*run)(struct cli *c);
@@ -53,7 +53,7 @@ struct cli_args {
 	const struct cli_command *command; /* NULL: only global options were given */
 	struct {
 		const struct cli_option *option;
-		struct str value;          /* empty for a flag */
+		struct str value; /* empty for a flag */
 	} given[CLI_VALUES_MAX];
 	unsigned given_count;
 	struct str arguments[CLI_VALUES_MAX];
@@ -62,7 +62,8 @@ struct cli_args {
 
 /* Reads the arguments (without the program's name). ERR_INPUT with a sentence in error. --help and
  * --version win over what is wrong elsewhere. */
-must_check enum err cli_args_read(int count, char *const *words, struct cli_args *ret, struct buf *error);
+must_check enum err cli_args_read(
+    int count, char *const *words, struct cli_args *ret, struct buf *error);
 bool cli_has(const struct cli_args *args, const char *option);
 /* The last value given, or the empty str with ptr NULL. */
 struct str cli_value(const struct cli_args *args, const char *option);
@@ -74,14 +75,14 @@ struct cli {
 	struct cli_args args;
 	struct str url, token, ca_file;
 	struct span timeout;
-	bool json;           /* print what the server said */
+	bool json; /* print what the server said */
 	bool color;
 	bool utf8;
-	unsigned width;      /* of the terminal, 0 = unlimited */
+	unsigned width; /* of the terminal, 0 = unlimited */
 	struct wall now;
 	const struct zone *zone;
 	struct buf out;
-	struct buf in;       /* stdin, once read */
+	struct buf in; /* stdin, once read */
 };
 
 /* The whole program; returns the exit code. */
@@ -99,10 +100,12 @@ struct answer {
 	struct str body;
 };
 /* One request; path begins with a slash. CLI_UNREACHABLE (printed) when there is no answer. */
-int client_call(struct cli *c, const char *method, struct str path, struct str body, struct answer *ret);
-/* The same, and the answer must be JSON with a status below 400: otherwise its message is printed and
- * CLI_REFUSED returned. */
-int client_json(struct cli *c, const char *method, struct str path, struct str body, const struct json **ret);
+int client_call(
+    struct cli *c, const char *method, struct str path, struct str body, struct answer *ret);
+/* The same, and the answer must be JSON with a status below 400: otherwise its message is printed
+ * and CLI_REFUSED returned. */
+int client_json(
+    struct cli *c, const char *method, struct str path, struct str body, const struct json **ret);
 /* Prints what the server said about a refusal. */
 int client_refused(struct cli *c, const struct answer *answer);
 /* path?name=value with the value encoded; the separator is found out. */

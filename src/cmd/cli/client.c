@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HTTP for the command line: the one file that knows libcurl here. One request at a time, no redirects
- * (a token must not travel further than it was told to), bounded answers, errors in a sentence.
+ * HTTP for the command line: the one file that knows libcurl here. One request at a time, no
+ * redirects (a token must not travel further than it was told to), bounded answers, errors in a
+ * sentence.
  */
 #include "cmd/cli/cli.h"
 #include "base/enc.h"
@@ -21,7 +22,8 @@ static size_t take_body(char *ptr, size_t size, size_t count, void *context)
 
 static bool is_loopback(struct str url)
 {
-	static const struct str hosts[] = { STR_INIT("127."), STR_INIT("localhost"), STR_INIT("[::1]") };
+	static const struct str hosts[] = { STR_INIT("127."), STR_INIT("localhost"),
+		STR_INIT("[::1]") };
 	struct str rest = str_from(url, str_find_str(url, STR("://")) + 3);
 	for (size_t i = 0; i < ARRAY_COUNT(hosts); i++)
 		if (str_starts(rest, hosts[i]))
@@ -31,7 +33,8 @@ static bool is_loopback(struct str url)
 
 static struct curl_slist *headers_make(struct cli *c)
 {
-	static const char *const fixed[] = { "Content-Type: application/json", "Accept: application/json", "Expect:" };
+	static const char *const fixed[] = { "Content-Type: application/json",
+		"Accept: application/json", "Expect:" };
 	struct curl_slist *list = NULL;
 	for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) {
 		struct curl_slist *longer = curl_slist_append(list, fixed[i]);
@@ -41,7 +44,8 @@ static struct curl_slist *headers_make(struct cli *c)
 	}
 	if (str_empty(c->token))
 		return list;
-	struct str header = arena_printf(c->a, "Authorization: Token token=%.*s", STR_ARG(c->token));
+	struct str header =
+	    arena_printf(c->a, "Authorization: Token token=%.*s", STR_ARG(c->token));
 	struct curl_slist *longer = header.ptr ? curl_slist_append(list, header.ptr) : NULL;
 	return longer ? longer : list;
 }
@@ -49,12 +53,14 @@ static struct curl_slist *headers_make(struct cli *c)
 static int unreachable(struct cli *c, const char *url, CURLcode code, const char *why)
 {
 	if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST)
-		return cli_fail(CLI_UNREACHABLE, "cannot reach %.*s: %s; is quisd running? --url or QUIS_URL names another",
+		return cli_fail(CLI_UNREACHABLE,
+		    "cannot reach %.*s: %s; is quisd running? --url or QUIS_URL names another",
 		    STR_ARG(c->url), why);
 	return cli_fail(CLI_UNREACHABLE, "no answer from %s: %s", url, why);
 }
 
-int client_call(struct cli *c, const char *method, struct str path, struct str body, struct answer *ret)
+int client_call(
+    struct cli *c, const char *method, struct str path, struct str body, struct answer *ret)
 {
 	assert(str_starts(path, STR("/")));
 	struct str url = arena_printf(c->a, "%.*s%.*s", STR_ARG(c->url), STR_ARG(path));
@@ -93,14 +99,17 @@ int client_call(struct cli *c, const char *method, struct str path, struct str b
 	buf_free(&b);
 	if (code != CURLE_OK)
 		return unreachable(c, url.ptr, code,
-		    too_long ? "the answer is too long" : why[0] ? why : curl_easy_strerror(code));
+		    too_long ? "the answer is too long"
+		    : why[0] ? why
+		             : curl_easy_strerror(code));
 	if (!text.ptr)
 		return cli_fail(CLI_USAGE, "out of memory");
 	*ret = (struct answer){ (unsigned)status, text };
 	return CLI_OK;
 }
 
-/* {"error":{"message","errors":[]}}, {"message","errors":[]}, {"error":"..."}, or no JSON at all. */
+/* {"error":{"message","errors":[]}}, {"message","errors":[]}, {"error":"..."}, or no JSON at all.
+ */
 static struct str refusal(struct cli *c, struct str body)
 {
 	const struct json *root = NULL;
@@ -114,7 +123,8 @@ static struct str refusal(struct cli *c, struct str body)
 	const struct json *list = json_get(from, STR("errors"));
 	struct buf b = buf_make(&mem_system, 4096);
 	buf_add(&b, message.ptr ? message : STR(""));
-	for (const struct json *e = json_is(list, JSON_ARRAY) ? list->child : NULL; e; e = e->next) {
+	for (const struct json *e = json_is(list, JSON_ARRAY) ? list->child : NULL; e;
+	     e = e->next) {
 		if (e->type != JSON_STRING || str_empty(e->text))
 			continue;
 		buf_add_c(&b, b.len ? ": " : "");
@@ -129,14 +139,16 @@ int client_refused(struct cli *c, const struct answer *answer)
 {
 	struct str why = refusal(c, answer->body);
 	if (answer->status == 401 && str_empty(c->token))
-		return cli_fail(CLI_REFUSED, "this needs an API token: put one into ~/.config/quis/token, "
-					     "or name its file with --token-file or QUIS_TOKEN_FILE");
+		return cli_fail(CLI_REFUSED,
+		    "this needs an API token: put one into ~/.config/quis/token, "
+		    "or name its file with --token-file or QUIS_TOKEN_FILE");
 	if (str_empty(why))
 		return cli_fail(CLI_REFUSED, "the server said %u", answer->status);
 	return cli_fail(CLI_REFUSED, "the server said %u: %.*s", answer->status, STR_ARG(why));
 }
 
-int client_json(struct cli *c, const char *method, struct str path, struct str body, const struct json **ret)
+int client_json(
+    struct cli *c, const char *method, struct str path, struct str body, const struct json **ret)
 {
 	struct answer answer;
 	int code = client_call(c, method, path, body, &answer);
@@ -145,11 +157,13 @@ int client_json(struct cli *c, const char *method, struct str path, struct str b
 	if (answer.status >= 400 || answer.status < 200)
 		return client_refused(c, &answer);
 	if (answer.status >= 300)
-		return cli_fail(CLI_REFUSED, "%.*s answers with a redirection: give the address itself with --url",
+		return cli_fail(CLI_REFUSED,
+		    "%.*s answers with a redirection: give the address itself with --url",
 		    STR_ARG(c->url));
 	struct json_error error;
 	if (json_read(c->a, answer.body, JSON_DEPTH_MAX, ret, &error))
-		return cli_fail(CLI_REFUSED, "%.*s does not answer as a Quis does (no JSON): is the address right?",
+		return cli_fail(CLI_REFUSED,
+		    "%.*s does not answer as a Quis does (no JSON): is the address right?",
 		    STR_ARG(c->url));
 	return CLI_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * quis incidents: the list, one incident with its pages and its timeline, and what people do with them.
+ * quis incidents: the list, one incident with its pages and its timeline, and what people do with
+ * them.
  */
 #include "cmd/cli/cli.h"
 #include "cmd/cli/look.h"
@@ -38,7 +39,8 @@ static int list_path(struct cli *c, struct str *ret_path)
 		path = client_query(c, path, "service_ids[]", value);
 	static const struct {
 		const char *option, *parameter;
-	} plain[] = { { "urgency", "urgencies[]" }, { "search", "q" }, { "limit", "limit" }, { "offset", "offset" } };
+	} plain[] = { { "urgency", "urgencies[]" }, { "search", "q" }, { "limit", "limit" },
+		{ "offset", "offset" } };
 	for (size_t i = 0; i < ARRAY_COUNT(plain); i++) {
 		value = cli_value(&c->args, plain[i].option);
 		if (value.ptr)
@@ -53,7 +55,9 @@ static int list_path(struct cli *c, struct str *ret_path)
 
 static enum style status_style(struct str status)
 {
-	return str_eq(status, STR("triggered")) ? STYLE_RED : str_eq(status, STR("acknowledged")) ? STYLE_YELLOW : STYLE_GREEN;
+	return str_eq(status, STR("triggered"))      ? STYLE_RED
+	       : str_eq(status, STR("acknowledged")) ? STYLE_YELLOW
+	                                             : STYLE_GREEN;
 }
 
 /* Whoever has it: the acknowledger, else those who are assigned. */
@@ -61,12 +65,15 @@ static struct str holders(struct cli *c, const struct json *incident)
 {
 	static const struct {
 		struct str list, member;
-	} from[] = { { STR_INIT("acknowledgements"), STR_INIT("acknowledger") }, { STR_INIT("assignments"), STR_INIT("assignee") } };
+	} from[] = { { STR_INIT("acknowledgements"), STR_INIT("acknowledger") },
+		{ STR_INIT("assignments"), STR_INIT("assignee") } };
 	struct buf b = buf_make(&mem_system, 4096);
 	for (size_t f = 0; f < ARRAY_COUNT(from) && !b.len; f++) {
 		const struct json *list = json_get(incident, from[f].list);
-		for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j; j = j->next)
-			buf_printf(&b, "%s%.*s", b.len ? ", " : "", STR_ARG(look_summary(json_get(j, from[f].member))));
+		for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
+		     j = j->next)
+			buf_printf(&b, "%s%.*s", b.len ? ", " : "",
+			    STR_ARG(look_summary(json_get(j, from[f].member))));
 	}
 	struct str s = arena_str(c->a, buf_str(&b));
 	buf_free(&b);
@@ -75,7 +82,8 @@ static struct str holders(struct cli *c, const struct json *incident)
 
 int cmd_incidents_list(struct cli *c)
 {
-	static const char *const heads[] = { "NR", "STATUS", "URGENCY", "SINCE", "SERVICE", "WITH", "TITLE", NULL };
+	static const char *const heads[] = { "NR", "STATUS", "URGENCY", "SINCE", "SERVICE", "WITH",
+		"TITLE", NULL };
 	struct str path;
 	const struct json *root;
 	int code = list_path(c, &path);
@@ -85,8 +93,10 @@ int cmd_incidents_list(struct cli *c)
 		return code;
 	struct table t = table_make(c->a, heads);
 	const struct json *list = json_get(root, STR("incidents"));
-	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j; j = j->next) {
-		struct str status = json_get_str(j, STR("status")), urgency = json_get_str(j, STR("urgency"));
+	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
+	     j = j->next) {
+		struct str status = json_get_str(j, STR("status")),
+		           urgency = json_get_str(j, STR("urgency"));
 		struct cell cells[] = {
 			cell(look_text(json_get(j, STR("incident_number")))),
 			cell_styled(status, status_style(status)),
@@ -124,36 +134,45 @@ static void show_head(struct cli *c, const struct json *j)
 	look_line(c, "id", json_get_str(j, STR("id")));
 	const struct json *own_part = json_get(j, STR("quis"));
 	if (json_is(json_get(own_part, STR("nobody_on_call")), JSON_TRUE)) {
-		print_styled(&c->out, STR("nobody was on call: the fallback contacts were paged"), STYLE_RED, c->color);
+		print_styled(&c->out, STR("nobody was on call: the fallback contacts were paged"),
+		    STYLE_RED, c->color);
 		buf_add_char(&c->out, '\n');
 	}
 	const struct json *pending = json_get(j, STR("pending_actions"));
-	for (const struct json *p = json_is(pending, JSON_ARRAY) ? pending->child : NULL; p; p = p->next)
-		look_line(c, "next", arena_printf(c->a, "%.*s %.*s", STR_ARG(json_get_str(p, STR("type"))),
-					 STR_ARG(look_ago(c, json_get_str(p, STR("at"))))));
+	for (const struct json *p = json_is(pending, JSON_ARRAY) ? pending->child : NULL; p;
+	     p = p->next)
+		look_line(c, "next",
+		    arena_printf(c->a, "%.*s %.*s", STR_ARG(json_get_str(p, STR("type"))),
+		        STR_ARG(look_ago(c, json_get_str(p, STR("at"))))));
 }
 
 static enum style message_style(struct str state)
 {
 	if (str_eq(state, STR("failed")))
 		return STYLE_RED;
-	return str_eq(state, STR("accepted")) || str_eq(state, STR("delivered")) ? STYLE_GREEN : STYLE_YELLOW;
+	return str_eq(state, STR("accepted")) || str_eq(state, STR("delivered")) ? STYLE_GREEN
+	                                                                         : STYLE_YELLOW;
 }
 
 static void show_messages(struct cli *c, const struct json *root)
 {
-	static const char *const heads[] = { "PAGED", "OVER", "PROVIDER", "STATE", "TRY", "WHEN", "ERROR", NULL };
+	static const char *const heads[] = { "PAGED", "OVER", "PROVIDER", "STATE", "TRY", "WHEN",
+		"ERROR", NULL };
 	struct table t = table_make(c->a, heads);
 	const struct json *list = json_get(root, STR("messages"));
-	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j; j = j->next) {
-		struct str user = json_get_str(j, STR("user")), state = json_get_str(j, STR("state"));
+	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
+	     j = j->next) {
+		struct str user = json_get_str(j, STR("user")),
+		           state = json_get_str(j, STR("state"));
 		bool twice = json_is(json_get(j, STR("maybe_duplicate")), JSON_TRUE);
 		struct cell cells[] = {
 			cell(str_empty(user) ? STR("(fallback)") : user),
 			cell(json_get_str(j, STR("contact"))),
 			cell(json_get_str(j, STR("provider"))),
 			cell_styled(state, message_style(state)),
-			cell(arena_printf(c->a, "%.*s%s", STR_ARG(look_text(json_get(j, STR("attempt")))), twice ? " (maybe twice)" : "")),
+			cell(arena_printf(c->a, "%.*s%s",
+			    STR_ARG(look_text(json_get(j, STR("attempt")))),
+			    twice ? " (maybe twice)" : "")),
 			cell(look_ago(c, json_get_str(j, STR("changed_at")))),
 			cell(json_get_str(j, STR("error"))),
 		};
@@ -170,7 +189,8 @@ static void show_timeline(struct cli *c, const struct json *root)
 	static const char *const heads[] = { "WHEN", "WHO", "WHAT", NULL };
 	struct table t = table_make(c->a, heads);
 	const struct json *list = json_get(root, STR("log_entries"));
-	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j; j = j->next) {
+	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
+	     j = j->next) {
 		struct str note = json_get_str(j, STR("note"));
 		struct cell cells[] = {
 			cell_styled(look_local(c, json_get_str(j, STR("created_at"))), STYLE_DIM),
@@ -195,14 +215,18 @@ int cmd_incidents_show(struct cli *c)
 		return code;
 	const struct json *incident = json_get(root, STR("incident"));
 	id = json_get_str(incident, STR("id"));
-	code = client_json(c, "GET", client_path(c, "/api/quis/v1/incidents/", id, "/messages"), nothing, &messages);
+	code = client_json(c, "GET", client_path(c, "/api/quis/v1/incidents/", id, "/messages"),
+	    nothing, &messages);
 	if (!code)
-		code = client_json(c, "GET", client_path(c, "/incidents/", id, "/log_entries?limit=100"), nothing, &log);
+		code = client_json(c, "GET",
+		    client_path(c, "/incidents/", id, "/log_entries?limit=100"), nothing, &log);
 	if (code)
 		return code;
 	if (c->json) {
-		buf_printf(&c->out, "{\"incident\":%.*s,\"messages\":%.*s,\"log_entries\":%.*s}\n", STR_ARG(look_raw(incident)),
-		    STR_ARG(look_raw(json_get(messages, STR("messages")))), STR_ARG(look_raw(json_get(log, STR("log_entries")))));
+		buf_printf(&c->out, "{\"incident\":%.*s,\"messages\":%.*s,\"log_entries\":%.*s}\n",
+		    STR_ARG(look_raw(incident)),
+		    STR_ARG(look_raw(json_get(messages, STR("messages")))),
+		    STR_ARG(look_raw(json_get(log, STR("log_entries")))));
 		return CLI_OK;
 	}
 	show_head(c, incident);
@@ -215,13 +239,15 @@ int cmd_incidents_show(struct cli *c)
 static int set_status(struct cli *c, struct str status, const char *done)
 {
 	int worst = CLI_OK;
-	struct str body = arena_printf(c->a, "{\"incident\":{\"type\":\"incident\",\"status\":\"%.*s\"}}", STR_ARG(status));
+	struct str body = arena_printf(
+	    c->a, "{\"incident\":{\"type\":\"incident\",\"status\":\"%.*s\"}}", STR_ARG(status));
 	if (c->json)
 		buf_add_char(&c->out, '[');
 	bool comma = false;
 	for (unsigned i = 0; i < c->args.argument_count; i++) {
 		const struct json *root;
-		int code = client_json(c, "PUT", client_path(c, "/incidents/", c->args.arguments[i], ""), body, &root);
+		int code = client_json(
+		    c, "PUT", client_path(c, "/incidents/", c->args.arguments[i], ""), body, &root);
 		if (code == CLI_UNREACHABLE)
 			return code;
 		worst = code ? code : worst;
@@ -233,7 +259,8 @@ static int set_status(struct cli *c, struct str status, const char *done)
 			comma = true;
 			continue;
 		}
-		buf_printf(&c->out, "%s #%.*s ", done, STR_ARG(look_text(json_get(j, STR("incident_number")))));
+		buf_printf(&c->out, "%s #%.*s ", done,
+		    STR_ARG(look_text(json_get(j, STR("incident_number")))));
 		print_safe(&c->out, json_get_str(j, STR("title")), NULL);
 		buf_add_char(&c->out, '\n');
 	}
@@ -271,7 +298,8 @@ int cmd_incidents_note(struct cli *c)
 	struct str body = arena_str(c->a, buf_str(&b));
 	buf_free(&b);
 	const struct json *root;
-	int code = client_json(c, "POST", client_path(c, "/incidents/", c->args.arguments[0], "/notes"), body, &root);
+	int code = client_json(
+	    c, "POST", client_path(c, "/incidents/", c->args.arguments[0], "/notes"), body, &root);
 	if (code || look_json(c, root))
 		return code;
 	buf_add_c(&c->out, "Noted.\n");

@@ -13,15 +13,18 @@ static bool is_wanted(struct cli *c, const char *option, struct str name)
 
 int cmd_oncall(struct cli *c)
 {
-	static const char *const heads[] = { "POLICY", "LEVEL", "SCHEDULE", "ON CALL", "UNTIL", "", NULL };
+	static const char *const heads[] = { "POLICY", "LEVEL", "SCHEDULE", "ON CALL", "UNTIL", "",
+		NULL };
 	const struct json *root;
 	int code = client_json(c, "GET", STR("/oncalls?limit=100"), (struct str){ NULL, 0 }, &root);
 	if (code || look_json(c, root))
 		return code;
 	struct table t = table_make(c->a, heads);
 	const struct json *list = json_get(root, STR("oncalls"));
-	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j; j = j->next) {
-		struct str schedule = look_summary(json_get(j, STR("schedule"))), user = look_summary(json_get(j, STR("user")));
+	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
+	     j = j->next) {
+		struct str schedule = look_summary(json_get(j, STR("schedule"))),
+		           user = look_summary(json_get(j, STR("user")));
 		if (!is_wanted(c, "schedule", schedule) || !is_wanted(c, "user", user))
 			continue;
 		struct str end = json_get_str(j, STR("end"));
@@ -29,7 +32,8 @@ int cmd_oncall(struct cli *c)
 			cell(look_summary(json_get(j, STR("escalation_policy")))),
 			cell(look_text(json_get(j, STR("escalation_level")))),
 			cell(schedule.len ? schedule : STR("-")),
-			user.len ? cell_styled(user, STYLE_BOLD) : cell_styled(STR("nobody"), STYLE_RED),
+			user.len ? cell_styled(user, STYLE_BOLD)
+			         : cell_styled(STR("nobody"), STYLE_RED),
 			cell(end.len ? look_local(c, end) : STR("always")),
 			cell_styled(look_ago(c, end), STYLE_DIM),
 		};
@@ -38,7 +42,8 @@ int cmd_oncall(struct cli *c)
 	if (t.rows)
 		table_write(&c->out, &t, c->width, c->color);
 	else
-		buf_add_c(&c->out, cli_has(&c->args, "schedule") || cli_has(&c->args, "user") ?
-					   "Nobody is on call there.\n" : "Nobody is on call: there is no escalation policy yet.\n");
+		buf_add_c(&c->out, cli_has(&c->args, "schedule") || cli_has(&c->args, "user")
+		                       ? "Nobody is on call there.\n"
+		                       : "Nobody is on call: there is no escalation policy yet.\n");
 	return CLI_OK;
 }

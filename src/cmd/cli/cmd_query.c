@@ -10,16 +10,19 @@
 
 static struct str seconds(struct cli *c, struct wall t)
 {
-	return arena_printf(c->a, "%lld.%03lld", (long long)(wall_ms(t) / 1000), (long long)(wall_ms(t) % 1000));
+	return arena_printf(
+	    c->a, "%lld.%03lld", (long long)(wall_ms(t) / 1000), (long long)(wall_ms(t) % 1000));
 }
 
 /* name{label="value"} in the order of the answer. */
 static struct str series_name(struct cli *c, const struct json *metric)
 {
 	struct buf b = buf_make(&mem_system, (size_t)1 << 16);
-	buf_add(&b, json_get(metric, STR("__name__")) ? json_get_str(metric, STR("__name__")) : STR(""));
+	buf_add(&b,
+	    json_get(metric, STR("__name__")) ? json_get_str(metric, STR("__name__")) : STR(""));
 	bool any = false;
-	for (const struct json *m = json_is(metric, JSON_OBJECT) ? metric->child : NULL; m; m = m->next) {
+	for (const struct json *m = json_is(metric, JSON_OBJECT) ? metric->child : NULL; m;
+	     m = m->next) {
 		if (str_eq(m->name, STR("__name__")))
 			continue;
 		buf_printf(&b, "%s%.*s=%.*s", any ? "," : "{", STR_ARG(m->name), STR_ARG(m->raw));
@@ -35,7 +38,8 @@ static struct str series_name(struct cli *c, const struct json *metric)
 /* [seconds, "value"] */
 static double point_value(const struct json *point)
 {
-	const struct json *text = json_is(point, JSON_ARRAY) && point->count == 2 ? point->child->next : NULL;
+	const struct json *text =
+	    json_is(point, JSON_ARRAY) && point->count == 2 ? point->child->next : NULL;
 	double v;
 	return text && text->type == JSON_STRING && !str_f64(text->text, true, &v) ? v : NAN;
 }
@@ -52,10 +56,11 @@ static struct str number_text(struct cli *c, double v)
 /* A native histogram is told by its count and sum; the buckets are in the JSON. */
 static struct str sample_text(struct cli *c, const struct json *point, const struct json *histogram)
 {
-	const struct json *h = json_is(histogram, JSON_ARRAY) && histogram->count == 2 ? histogram->child->next : NULL;
+	const struct json *h =
+	    json_is(histogram, JSON_ARRAY) && histogram->count == 2 ? histogram->child->next : NULL;
 	if (h)
-		return arena_printf(c->a, "count %.*s, sum %.*s", STR_ARG(json_get_str(h, STR("count"))),
-		    STR_ARG(json_get_str(h, STR("sum"))));
+		return arena_printf(c->a, "count %.*s, sum %.*s",
+		    STR_ARG(json_get_str(h, STR("count"))), STR_ARG(json_get_str(h, STR("sum"))));
 	return number_text(c, point_value(point));
 }
 
@@ -65,7 +70,9 @@ static void print_vector(struct cli *c, const struct json *result)
 	struct table t = table_make(c->a, heads);
 	for (const struct json *j = result->child; j; j = j->next) {
 		struct cell cells[] = { cell(series_name(c, json_get(j, STR("metric")))),
-			cell_styled(sample_text(c, json_get(j, STR("value")), json_get(j, STR("histogram"))), STYLE_BOLD) };
+			cell_styled(sample_text(c, json_get(j, STR("value")),
+			                json_get(j, STR("histogram"))),
+			    STYLE_BOLD) };
 		table_add(&t, cells);
 	}
 	if (t.rows)
@@ -95,8 +102,10 @@ static struct figures figures_of(const struct json *points, double *values, size
 	return f;
 }
 
-/* The points of a series on the range's own steps, so that a gap is seen and all graphs share one axis. */
-static void spread(const struct json *points, double start, double step, double *values, size_t count)
+/* The points of a series on the range's own steps, so that a gap is seen and all graphs share one
+ * axis. */
+static void spread(
+    const struct json *points, double start, double step, double *values, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		values[i] = NAN;
@@ -116,7 +125,8 @@ struct range {
 
 static void print_matrix(struct cli *c, const struct json *result, const struct range *range)
 {
-	static const char *const plain[] = { "SERIES", "POINTS", "MIN", "AVG", "MAX", "LAST", NULL };
+	static const char *const plain[] = { "SERIES", "POINTS", "MIN", "AVG", "MAX", "LAST",
+		NULL };
 	static const char *const drawn[] = { "SERIES", "GRAPH", "MIN", "AVG", "MAX", "LAST", NULL };
 	struct table t = table_make(c->a, range->graph ? drawn : plain);
 	double *values = arena_new(c->a, double, range->points);
@@ -133,9 +143,10 @@ static void print_matrix(struct cli *c, const struct json *result, const struct 
 			graph_spark(&b, values, range->points, c->utf8);
 		else
 			buf_add_u64(&b, f.count);
-		struct cell cells[] = { cell(series_name(c, json_get(j, STR("metric")))), cell(arena_str(c->a, buf_str(&b))),
-			cell(number_text(c, f.low)), cell(number_text(c, f.sum / (double)f.count)),
-			cell(number_text(c, f.high)), cell_styled(number_text(c, f.last), STYLE_BOLD) };
+		struct cell cells[] = { cell(series_name(c, json_get(j, STR("metric")))),
+			cell(arena_str(c->a, buf_str(&b))), cell(number_text(c, f.low)),
+			cell(number_text(c, f.sum / (double)f.count)), cell(number_text(c, f.high)),
+			cell_styled(number_text(c, f.last), STYLE_BOLD) };
 		buf_free(&b);
 		table_add(&t, cells);
 	}
@@ -151,7 +162,8 @@ static int take_span(struct cli *c, const char *option, struct span *ret)
 	if (!text.ptr)
 		return CLI_OK;
 	if (span_parse(text, ret) || ret->ns < NS_PER_MS)
-		return cli_fail(CLI_USAGE, "--%s is a duration such as 5m, not \"%.*s\"", option, STR_ARG(text));
+		return cli_fail(CLI_USAGE, "--%s is a duration such as 5m, not \"%.*s\"", option,
+		    STR_ARG(text));
 	return CLI_OK;
 }
 
@@ -164,15 +176,18 @@ static int range_path(struct cli *c, struct wall at, struct str *path, struct ra
 	if (code)
 		return code;
 	if (!step.ns)
-		step.ns = over.ns / POINTS_DEFAULT > NS_PER_S ? over.ns / POINTS_DEFAULT / NS_PER_S * NS_PER_S : NS_PER_S;
+		step.ns = over.ns / POINTS_DEFAULT > NS_PER_S
+		              ? over.ns / POINTS_DEFAULT / NS_PER_S * NS_PER_S
+		              : NS_PER_S;
 	if (over.ns / step.ns >= POINTS_MAX)
-		return cli_fail(CLI_USAGE, "--step is too short for that range: at most %d points", POINTS_MAX);
+		return cli_fail(
+		    CLI_USAGE, "--step is too short for that range: at most %d points", POINTS_MAX);
 	struct wall start = wall_add(at, (struct span){ -over.ns });
 	*path = client_query(c, *path, "start", seconds(c, start));
 	*path = client_query(c, *path, "end", seconds(c, at));
 	*path = client_query(c, *path, "step", arena_printf(c->a, "%.3f", (double)step.ns / 1e9));
-	*ret = (struct range){ (double)wall_ms(start) / 1e3, (double)step.ns / 1e9, (size_t)(over.ns / step.ns) + 1,
-		cli_has(&c->args, "graph") };
+	*ret = (struct range){ (double)wall_ms(start) / 1e3, (double)step.ns / 1e9,
+		(size_t)(over.ns / step.ns) + 1, cli_has(&c->args, "graph") };
 	return CLI_OK;
 }
 
@@ -181,7 +196,8 @@ static void print_notes(const struct json *root)
 	static const struct str names[] = { STR_INIT("warnings"), STR_INIT("infos") };
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
 		const struct json *list = json_get(root, names[i]);
-		for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j; j = j->next)
+		for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
+		     j = j->next)
 			cli_fail(0, "%.*s", STR_ARG(look_text(j)));
 	}
 }
@@ -204,7 +220,8 @@ int cmd_query(struct cli *c)
 		code = client_json(c, "GET", path, (struct str){ NULL, 0 }, &root);
 	if (code || look_json(c, root))
 		return code;
-	const struct json *data = json_get(root, STR("data")), *result = json_get(data, STR("result"));
+	const struct json *data = json_get(root, STR("data")),
+	                  *result = json_get(data, STR("result"));
 	struct str type = json_get_str(data, STR("resultType"));
 	if (str_eq(type, STR("vector")))
 		print_vector(c, result);

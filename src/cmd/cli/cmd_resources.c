@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * check, apply, export: resources as YAML files. The files are checked here first, by the same tables
- * as in the server; what only the server can know (who else there is) comes back with its path, which is
- * turned into file:line:column again.
+ * check, apply, export: resources as YAML files. The files are checked here first, by the same
+ * tables as in the server; what only the server can know (who else there is) comes back with its
+ * path, which is turned into file:line:column again.
  */
 #include "cmd/cli/look.h"
 #include "conf/resource.h"
@@ -51,7 +51,8 @@ static int read_file(struct cli *c, struct files *f, struct str path)
 	enum err err = conf_read_yaml(c->a, name, text, &list, &count, &f->faults);
 	if (err == ERR_INPUT)
 		return CLI_OK; /* reported together at the end */
-	return err ? cli_fail(CLI_USAGE, "%.*s: %s", STR_ARG(name), err_text(err)) : add(c, f, list, count);
+	return err ? cli_fail(CLI_USAGE, "%.*s: %s", STR_ARG(name), err_text(err))
+	           : add(c, f, list, count);
 }
 
 static int read_path(struct cli *c, struct files *f, struct str path)
@@ -72,19 +73,24 @@ static int read_path(struct cli *c, struct files *f, struct str path)
 		return cli_fail(CLI_USAGE, "%.*s: it cannot be read", STR_ARG(path));
 	unsigned found = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (str_starts(names[i], STR(".")) || !(str_ends(names[i], STR(".yaml")) || str_ends(names[i], STR(".yml"))))
+		if (str_starts(names[i], STR(".")) ||
+		    !(str_ends(names[i], STR(".yaml")) || str_ends(names[i], STR(".yml"))))
 			continue;
 		found++;
-		int code = read_file(c, f, arena_printf(c->a, "%.*s/%.*s", STR_ARG(path), STR_ARG(names[i])));
+		int code = read_file(
+		    c, f, arena_printf(c->a, "%.*s/%.*s", STR_ARG(path), STR_ARG(names[i])));
 		if (code)
 			return code;
 	}
-	return found ? CLI_OK : cli_fail(CLI_USAGE, "%.*s: there is no .yaml or .yml file in it", STR_ARG(path));
+	return found ? CLI_OK
+	             : cli_fail(
+	                   CLI_USAGE, "%.*s: there is no .yaml or .yml file in it", STR_ARG(path));
 }
 
 static void print_fault(struct cli *c, const struct conf_fault *fault)
 {
-	struct buf b = buf_make(&mem_system, (size_t)1 << 16), safe = buf_make(&mem_system, (size_t)1 << 16);
+	struct buf b = buf_make(&mem_system, (size_t)1 << 16),
+	           safe = buf_make(&mem_system, (size_t)1 << 16);
 	conf_fault_write(&b, fault);
 	print_safe(&safe, buf_str(&b), NULL);
 	fprintf(stderr, "%.*s\n", STR_ARG(buf_str(&safe)));
@@ -112,14 +118,17 @@ static enum style action_style(struct str action)
 {
 	if (str_eq(action, STR("create")))
 		return STYLE_GREEN;
-	return str_eq(action, STR("remove")) || str_eq(action, STR("conflict")) ? STYLE_RED : STYLE_YELLOW;
+	return str_eq(action, STR("remove")) || str_eq(action, STR("conflict")) ? STYLE_RED
+	                                                                        : STYLE_YELLOW;
 }
 
 static void print_diff(struct cli *c, struct str diff)
 {
 	while (diff.ptr && diff.len) {
 		struct str line = str_cut(&diff, '\n');
-		enum style style = str_starts(line, STR("+")) ? STYLE_GREEN : str_starts(line, STR("-")) ? STYLE_RED : STYLE_PLAIN;
+		enum style style = str_starts(line, STR("+"))   ? STYLE_GREEN
+		                   : str_starts(line, STR("-")) ? STYLE_RED
+		                                                : STYLE_PLAIN;
 		buf_add_c(&c->out, "    ");
 		print_styled(&c->out, line, style, c->color);
 		buf_add_char(&c->out, '\n');
@@ -134,11 +143,15 @@ static void print_changes(struct cli *c, const struct json *root, bool dry_run)
 {
 	struct tally n = { 0 };
 	const struct json *list = json_get(root, STR("changes"));
-	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j; j = j->next) {
+	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
+	     j = j->next) {
 		struct str action = json_get_str(j, STR("action"));
 		bool same = str_eq(action, STR("same"));
-		unsigned *count = str_eq(action, STR("create")) ? &n.create : str_eq(action, STR("update")) ? &n.update :
-		    str_eq(action, STR("remove"))			? &n.remove : same			    ? &n.same : &n.other;
+		unsigned *count = str_eq(action, STR("create"))   ? &n.create
+		                  : str_eq(action, STR("update")) ? &n.update
+		                  : str_eq(action, STR("remove")) ? &n.remove
+		                  : same                          ? &n.same
+		                                                  : &n.other;
 		++*count;
 		if (same && !cli_has(&c->args, "verbose"))
 			continue;
@@ -150,8 +163,10 @@ static void print_changes(struct cli *c, const struct json *root, bool dry_run)
 		buf_add_char(&c->out, '\n');
 		print_diff(c, json_get_str(j, STR("diff")));
 	}
-	buf_printf(&c->out, dry_run ? "%u to create, %u to update, %u to remove, %u unchanged\n" :
-				      "%u created, %u updated, %u removed, %u unchanged\n", n.create, n.update, n.remove, n.same);
+	buf_printf(&c->out,
+	    dry_run ? "%u to create, %u to update, %u to remove, %u unchanged\n"
+	            : "%u created, %u updated, %u removed, %u unchanged\n",
+	    n.create, n.update, n.remove, n.same);
 }
 
 /* The server's faults, at their places in the files. */
@@ -159,11 +174,14 @@ static int print_errors(struct cli *c, const struct files *f, const struct json 
 {
 	const struct json *list = json_get(root, STR("errors"));
 	unsigned count = 0;
-	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j; j = j->next, count++) {
-		struct conf_fault fault = { .path = json_get_str(j, STR("path")), .message = json_get_str(j, STR("message")),
+	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
+	     j = j->next, count++) {
+		struct conf_fault fault = { .path = json_get_str(j, STR("path")),
+			.message = json_get_str(j, STR("message")),
 			.hint = json_get_str(j, STR("hint")) };
 		fault.file = STR("");
-		ignore_err(conf_document_place(f->list, f->count, fault.path, &fault.file, &fault.line, &fault.column),
+		ignore_err(conf_document_place(f->list, f->count, fault.path, &fault.file,
+		               &fault.line, &fault.column),
 		    "then without a place");
 		print_fault(c, &fault);
 	}
@@ -195,7 +213,8 @@ static int post(struct cli *c, bool dry_run)
 	if (code)
 		return code;
 	bool known = answer.status == 200 || answer.status == 422;
-	if (!known || json_read(c->a, answer.body, JSON_DEPTH_MAX, &root, NULL) || !json_get(root, STR("changes")))
+	if (!known || json_read(c->a, answer.body, JSON_DEPTH_MAX, &root, NULL) ||
+	    !json_get(root, STR("changes")))
 		return client_refused(c, &answer);
 	code = print_errors(c, &f, root);
 	if (!code && answer.status != 200)
@@ -231,12 +250,15 @@ int cmd_export(struct cli *c)
 	if (cli_has(&c->args, "json") && look_json(c, root))
 		return CLI_OK;
 	bool any = false;
-	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j; j = j->next) {
+	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
+	     j = j->next) {
 		const struct json *body = json_get(j, STR("body"));
 		struct str by = json_get_str(j, STR("manager"));
 		if (!json_is(body, JSON_OBJECT) || (manager.ptr && !str_eq(manager, by)))
 			continue;
-		struct conf_document d = { .kind = json_get_str(j, STR("kind")), .name = json_get_str(j, STR("name")), .body = body->raw };
+		struct conf_document d = { .kind = json_get_str(j, STR("kind")),
+			.name = json_get_str(j, STR("name")),
+			.body = body->raw };
 		buf_add_c(&c->out, any ? "---\n" : "");
 		if (!str_eq(by, STR("apply"))) {
 			buf_add_c(&c->out, "# managed by ");

@@ -16,7 +16,8 @@ static int take_key(struct cli *c, struct str *ret_key)
 	if (!key.ptr && !file.ptr)
 		file = str_c(getenv("QUIS_KEY_FILE"));
 	if (!key.ptr && str_empty(file))
-		return cli_fail(CLI_USAGE, "an integration key is needed: --key-file FILE; `quis export --kind Service` shows the keys");
+		return cli_fail(CLI_USAGE, "an integration key is needed: --key-file FILE; `quis "
+		                           "export --kind Service` shows the keys");
 	if (!key.ptr) {
 		int code = cli_read_input(c, file, &key);
 		if (code)
@@ -43,7 +44,8 @@ static int write_details(struct cli *c, struct jw *w)
 		int code = cli_read_input(c, file, &text);
 		if (code)
 			return code;
-		if (json_read(c->a, text, JSON_DEPTH_MAX, &object, NULL) || !json_is(object, JSON_OBJECT))
+		if (json_read(c->a, text, JSON_DEPTH_MAX, &object, NULL) ||
+		    !json_is(object, JSON_OBJECT))
 			object = NULL;
 	}
 	unsigned at = 0;
@@ -60,7 +62,8 @@ static int write_details(struct cli *c, struct jw *w)
 	while (cli_next(&c->args, "detail", &at, &pair)) {
 		struct str value = pair, name = str_cut(&value, '=');
 		if (!value.ptr || str_empty(name))
-			return cli_fail(CLI_USAGE, "--detail is NAME=VALUE, not \"%.*s\"", STR_ARG(pair));
+			return cli_fail(
+			    CLI_USAGE, "--detail is NAME=VALUE, not \"%.*s\"", STR_ARG(pair));
 		jw_kv_str(w, name, value);
 	}
 	jw_close(w, '}');
@@ -70,9 +73,12 @@ static int write_details(struct cli *c, struct jw *w)
 static int write_payload(struct cli *c, struct jw *w, struct str summary)
 {
 	static const char *const severities[] = { "critical", "error", "warning", "info", NULL };
-	struct str severity = cli_value(&c->args, "severity"), source = cli_value(&c->args, "source"), link;
+	struct str severity = cli_value(&c->args, "severity"),
+	           source = cli_value(&c->args, "source"), link;
 	if (severity.ptr && !is_one_of(severity, severities))
-		return cli_fail(CLI_USAGE, "--severity is critical, error, warning or info, not \"%.*s\"", STR_ARG(severity));
+		return cli_fail(CLI_USAGE,
+		    "--severity is critical, error, warning or info, not \"%.*s\"",
+		    STR_ARG(severity));
 	char host[256] = "unknown";
 	if (gethostname(host, sizeof host - 1))
 		snprintf(host, sizeof host, "unknown");
@@ -100,17 +106,21 @@ static int write_payload(struct cli *c, struct jw *w, struct str summary)
 static int write_event(struct cli *c, struct jw *w)
 {
 	static const char *const actions[] = { "trigger", "acknowledge", "resolve", NULL };
-	struct str action = cli_value(&c->args, "action"), dedup = cli_value(&c->args, "dedup-key"), key;
+	struct str action = cli_value(&c->args, "action"), dedup = cli_value(&c->args, "dedup-key"),
+	           key;
 	if (!action.ptr)
 		action = STR("trigger");
 	if (!is_one_of(action, actions))
-		return cli_fail(CLI_USAGE, "--action is trigger, acknowledge or resolve, not \"%.*s\"", STR_ARG(action));
+		return cli_fail(CLI_USAGE,
+		    "--action is trigger, acknowledge or resolve, not \"%.*s\"", STR_ARG(action));
 	bool trigger = str_eq(action, STR("trigger"));
-	struct str summary = c->args.argument_count ? c->args.arguments[0] : cli_value(&c->args, "summary");
+	struct str summary =
+	    c->args.argument_count ? c->args.arguments[0] : cli_value(&c->args, "summary");
 	if (trigger && str_empty(str_trim(summary)))
 		return cli_fail(CLI_USAGE, "say what happened: quis send ... \"disk full on db1\"");
 	if (!trigger && !dedup.ptr)
-		return cli_fail(CLI_USAGE, "--action %.*s needs the --dedup-key of the alert", STR_ARG(action));
+		return cli_fail(
+		    CLI_USAGE, "--action %.*s needs the --dedup-key of the alert", STR_ARG(action));
 	int code = take_key(c, &key);
 	if (code)
 		return code;

@@ -9,10 +9,12 @@ int cmd_status(struct cli *c)
 	static const char *const heads[] = { "", "CHECK", "AGE", "SAYS", NULL };
 	struct answer answer;
 	const struct json *root;
-	int code = client_call(c, "GET", STR("/status?format=json"), (struct str){ NULL, 0 }, &answer);
+	int code =
+	    client_call(c, "GET", STR("/status?format=json"), (struct str){ NULL, 0 }, &answer);
 	if (code)
 		return code;
-	if (json_read(c->a, answer.body, JSON_DEPTH_MAX, &root, NULL) || !json_get(root, STR("checks")))
+	if (json_read(c->a, answer.body, JSON_DEPTH_MAX, &root, NULL) ||
+	    !json_get(root, STR("checks")))
 		return client_refused(c, &answer);
 	bool ok = json_is(json_get(root, STR("ok")), JSON_TRUE) && answer.status == 200;
 	code = ok ? CLI_OK : CLI_REFUSED;
@@ -20,14 +22,17 @@ int cmd_status(struct cli *c)
 		return code;
 	struct table t = table_make(c->a, heads);
 	const struct json *list = json_get(root, STR("checks"));
-	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j; j = j->next) {
+	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
+	     j = j->next) {
 		bool well = json_is(json_get(j, STR("ok")), JSON_TRUE);
 		const struct json *age = json_get(j, STR("age_s"));
 		struct buf b = buf_make(&mem_system, 64);
 		if (json_is(age, JSON_NUMBER) && age->number >= 0 && age->number < 1e9)
-			span_format(&b, SPAN_MS(age->number < 10 ? (int64_t)(age->number * 1000) : (int64_t)age->number * 1000));
+			span_format(&b, SPAN_MS(age->number < 10 ? (int64_t)(age->number * 1000)
+			                                         : (int64_t)age->number * 1000));
 		struct cell cells[] = {
-			well ? cell_styled(STR("ok"), STYLE_GREEN) : cell_styled(STR("BAD"), STYLE_RED),
+			well ? cell_styled(STR("ok"), STYLE_GREEN)
+			     : cell_styled(STR("BAD"), STYLE_RED),
 			cell(json_get_str(j, STR("name"))),
 			cell(arena_str(c->a, buf_str(&b))),
 			cell(json_get_str(j, STR("text"))),
@@ -46,19 +51,25 @@ int cmd_status(struct cli *c)
 
 int cmd_proof(struct cli *c)
 {
-	static const char *const heads[] = { "KIND", "SUBJECT", "STATE", "PROVEN", "BY", "EVIDENCE", NULL };
+	static const char *const heads[] = { "KIND", "SUBJECT", "STATE", "PROVEN", "BY", "EVIDENCE",
+		NULL };
 	const struct json *root;
-	int code = client_json(c, "GET", STR("/api/quis/v1/proofs"), (struct str){ NULL, 0 }, &root);
+	int code =
+	    client_json(c, "GET", STR("/api/quis/v1/proofs"), (struct str){ NULL, 0 }, &root);
 	if (code || look_json(c, root))
 		return code;
 	struct str wanted = cli_value(&c->args, "state");
 	struct table t = table_make(c->a, heads);
 	const struct json *list = json_get(root, STR("proofs"));
-	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j; j = j->next) {
-		struct str state = json_get_str(j, STR("state")), ago = look_ago(c, json_get_str(j, STR("proven_at")));
+	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
+	     j = j->next) {
+		struct str state = json_get_str(j, STR("state")),
+		           ago = look_ago(c, json_get_str(j, STR("proven_at")));
 		if (wanted.ptr && !str_eq(wanted, state))
 			continue;
-		enum style style = str_eq(state, STR("proven")) ? STYLE_GREEN : str_eq(state, STR("stale")) ? STYLE_YELLOW : STYLE_RED;
+		enum style style = str_eq(state, STR("proven"))  ? STYLE_GREEN
+		                   : str_eq(state, STR("stale")) ? STYLE_YELLOW
+		                                                 : STYLE_RED;
 		struct cell cells[] = {
 			cell(json_get_str(j, STR("kind"))),
 			cell(json_get_str(j, STR("subject"))),

@@ -27,7 +27,8 @@ struct str look_raw(const struct json *j)
 
 struct str look_summary(const struct json *j)
 {
-	static const struct str names[] = { STR_INIT("summary"), STR_INIT("name"), STR_INIT("login"), STR_INIT("id") };
+	static const struct str names[] = { STR_INIT("summary"), STR_INIT("name"),
+		STR_INIT("login"), STR_INIT("id") };
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
 		struct str s = json_get_str(j, names[i]);
 		if (s.len)
@@ -51,7 +52,8 @@ struct str look_local(struct cli *c, struct str time)
 struct str look_when(struct cli *c, struct str time)
 {
 	struct str ago = look_ago(c, time), local = look_local(c, time);
-	return str_empty(ago) ? STR("") : arena_printf(c->a, "%.*s (%.*s)", STR_ARG(local), STR_ARG(ago));
+	return str_empty(ago) ? STR("")
+	                      : arena_printf(c->a, "%.*s (%.*s)", STR_ARG(local), STR_ARG(ago));
 }
 
 void look_line(struct cli *c, const char *name, struct str text)
@@ -72,6 +74,7 @@ int look_time(struct cli *c, const char *option, struct str text, struct wall *r
 		*ret = wall_add(c->now, (struct span){ -back.ns });
 		return CLI_OK;
 	}
-	return cli_fail(CLI_USAGE, "--%s is a time such as 2026-01-05T09:00:00Z, or how long ago such as 2h, not \"%.*s\"",
+	return cli_fail(CLI_USAGE,
+	    "--%s is a time such as 2026-01-05T09:00:00Z, or how long ago such as 2h, not \"%.*s\"",
 	    option, STR_ARG(text));
 }

@@ -5,7 +5,8 @@
 #include "cmd/cli/cli.h"
 #include <assert.h>
 
-static const struct cli_option *find_name(const struct cli_option *list, unsigned count, struct str name)
+static const struct cli_option *find_name(
+    const struct cli_option *list, unsigned count, struct str name)
 {
 	for (unsigned i = 0; i < count; i++)
 		if (str_eq(str_c(list[i].name), name))
@@ -13,7 +14,8 @@ static const struct cli_option *find_name(const struct cli_option *list, unsigne
 	return NULL;
 }
 
-static const struct cli_option *find_letter(const struct cli_option *list, unsigned count, char letter)
+static const struct cli_option *find_letter(
+    const struct cli_option *list, unsigned count, char letter)
 {
 	for (unsigned i = 0; i < count; i++)
 		if (list[i].letter == letter)
@@ -21,20 +23,22 @@ static const struct cli_option *find_letter(const struct cli_option *list, unsig
 	return NULL;
 }
 
-static const struct cli_option *find(const struct cli_command *command, struct str name, char letter)
+static const struct cli_option *find(
+    const struct cli_command *command, struct str name, char letter)
 {
 	const struct cli_option *o = NULL;
 	if (command)
-		o = letter ? find_letter(command->options, command->option_count, letter) :
-			     find_name(command->options, command->option_count, name);
+		o = letter ? find_letter(command->options, command->option_count, letter)
+		           : find_name(command->options, command->option_count, name);
 	if (!o)
-		o = letter ? find_letter(cli_global_options, cli_global_option_count, letter) :
-			     find_name(cli_global_options, cli_global_option_count, name);
+		o = letter ? find_letter(cli_global_options, cli_global_option_count, letter)
+		           : find_name(cli_global_options, cli_global_option_count, name);
 	return o;
 }
 
 /* The command whose one or two words begin at `from`; *ret_words says how many it took. */
-static const struct cli_command *find_command(struct str first, struct str second, unsigned *ret_words)
+static const struct cli_command *find_command(
+    struct str first, struct str second, unsigned *ret_words)
 {
 	const struct cli_command *found = NULL;
 	for (unsigned i = 0; i < cli_command_count; i++) {
@@ -102,7 +106,8 @@ static enum err take_long(struct reader *r, struct str word)
 	struct str value = str_from(word, 2);
 	struct str name = str_cut(&value, '=');
 	const struct cli_option *o = find(r->to->command, name, 0);
-	return o ? give(r, o, value, value.ptr != NULL) : refuse(r, "unknown option \"%.*s\"", word);
+	return o ? give(r, o, value, value.ptr != NULL)
+	         : refuse(r, "unknown option \"%.*s\"", word);
 }
 
 /* -j, -k KEY, -kKEY, -jk KEY */
@@ -122,8 +127,8 @@ static enum err take_letters(struct reader *r, struct str word)
 	return OK;
 }
 
-/* Options are known by their command, so that is looked for first: the first words that are no options
- * and no values of global ones. */
+/* Options are known by their command, so that is looked for first: the first words that are no
+ * options and no values of global ones. */
 static enum err find_own_command(struct reader *r)
 {
 	struct str words[2] = { { "", 0 }, { "", 0 } };
@@ -134,7 +139,8 @@ static enum err find_own_command(struct reader *r)
 			break;
 		if (w.len > 1 && w.ptr[0] == '-') {
 			struct str value = str_from(w, 2), name = str_cut(&value, '=');
-			const struct cli_option *o = w.ptr[1] == '-' ? find(NULL, name, 0) : find(NULL, STR(""), w.ptr[1]);
+			const struct cli_option *o =
+			    w.ptr[1] == '-' ? find(NULL, name, 0) : find(NULL, STR(""), w.ptr[1]);
 			if (o && o->value && (w.ptr[1] == '-' ? !value.ptr : w.len == 2))
 				i++;
 			else if (!o && found)
@@ -156,7 +162,6 @@ static enum err find_own_command(struct reader *r)
 	return OK;
 }
 
-
 /* A word that is no option: part of the command's name, or an argument. */
 static enum err take_word(struct reader *r, struct str word, unsigned *name_words)
 {
@@ -174,7 +179,8 @@ static enum err take_word(struct reader *r, struct str word, unsigned *name_word
 			struct str all = str_c(r->to->command->name);
 			struct str family = str_cut(&all, ' ');
 			if (!r->error->len)
-				buf_printf(r->error, "unknown command \"%.*s %.*s\"", STR_ARG(family), STR_ARG(word));
+				buf_printf(r->error, "unknown command \"%.*s %.*s\"",
+				    STR_ARG(family), STR_ARG(word));
 			return ERR_INPUT;
 		}
 	}

@@ -10,7 +10,8 @@
 #define COLUMN_MIN 8u
 #define GAP 2u
 
-static const char *const style_on[] = { "", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[32m" };
+static const char *const style_on[] = { "", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[33m",
+	"\x1b[32m" };
 
 /* The code point at s (well-formed or not) and its length. */
 static uint32_t code_point(struct str s, size_t *ret_len)
@@ -42,21 +43,22 @@ static bool in_ranges(uint32_t c, const struct range *r, size_t count)
 /* What moves the cursor, changes the direction or hides itself. */
 static bool is_unsafe(uint32_t c)
 {
-	static const struct range unsafe[] = { { 0, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x61c, 0x61c },
-		{ 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff },
-		{ 0xfff9, 0xfffb }, { 0xe0000, 0xe0fff } };
+	static const struct range unsafe[] = { { 0, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad },
+		{ 0x61c, 0x61c }, { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
+		{ 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe0fff } };
 	return in_ranges(c, unsafe, ARRAY_COUNT(unsafe));
 }
 
 static size_t width_of(uint32_t c)
 {
 	static const struct range none[] = { { 0x300, 0x36f }, { 0x483, 0x489 }, { 0x591, 0x5bd },
-		{ 0x610, 0x61a }, { 0x64b, 0x65f }, { 0x1ab0, 0x1aff }, { 0x1dc0, 0x1dff }, { 0x20d0, 0x20ff },
-		{ 0xfe00, 0xfe0f }, { 0xfe20, 0xfe2f } };
-	static const struct range wide[] = { { 0x1100, 0x115f }, { 0x2e80, 0x303e }, { 0x3041, 0x33ff },
-		{ 0x3400, 0x4dbf }, { 0x4e00, 0x9fff }, { 0xa000, 0xa4cf }, { 0xac00, 0xd7a3 },
-		{ 0xf900, 0xfaff }, { 0xfe30, 0xfe6f }, { 0xff00, 0xff60 }, { 0xffe0, 0xffe6 },
-		{ 0x1f300, 0x1f64f }, { 0x1f680, 0x1f6ff }, { 0x1f900, 0x1f9ff }, { 0x20000, 0x3fffd } };
+		{ 0x610, 0x61a }, { 0x64b, 0x65f }, { 0x1ab0, 0x1aff }, { 0x1dc0, 0x1dff },
+		{ 0x20d0, 0x20ff }, { 0xfe00, 0xfe0f }, { 0xfe20, 0xfe2f } };
+	static const struct range wide[] = { { 0x1100, 0x115f }, { 0x2e80, 0x303e },
+		{ 0x3041, 0x33ff }, { 0x3400, 0x4dbf }, { 0x4e00, 0x9fff }, { 0xa000, 0xa4cf },
+		{ 0xac00, 0xd7a3 }, { 0xf900, 0xfaff }, { 0xfe30, 0xfe6f }, { 0xff00, 0xff60 },
+		{ 0xffe0, 0xffe6 }, { 0x1f300, 0x1f64f }, { 0x1f680, 0x1f6ff },
+		{ 0x1f900, 0x1f9ff }, { 0x20000, 0x3fffd } };
 	if (in_ranges(c, none, ARRAY_COUNT(none)))
 		return 0;
 	return in_ranges(c, wide, ARRAY_COUNT(wide)) ? 2 : 1;
@@ -160,7 +162,8 @@ static void write_cell(struct buf *b, struct cell c, size_t width, bool last, bo
 	bool on = color && c.style != STYLE_PLAIN;
 	if (on)
 		buf_add_c(b, style_on[c.style]);
-	size_t done = full <= width ? write_safe(b, c.text, width) : write_safe(b, c.text, width - 1);
+	size_t done =
+	    full <= width ? write_safe(b, c.text, width) : write_safe(b, c.text, width - 1);
 	if (full > width) {
 		buf_add_c(b, "\u2026");
 		done++;
@@ -184,11 +187,13 @@ void table_write(struct buf *b, const struct table *t, unsigned width, bool colo
 	if (width)
 		fit(widths, t->columns, width);
 	for (unsigned i = 0; i < t->columns; i++)
-		write_cell(b, cell_styled(str_c(t->heads[i]), STYLE_BOLD), widths[i], i + 1 == t->columns, color);
+		write_cell(b, cell_styled(str_c(t->heads[i]), STYLE_BOLD), widths[i],
+		    i + 1 == t->columns, color);
 	buf_add_char(b, '\n');
 	for (size_t r = 0; r < t->rows; r++) {
 		for (unsigned i = 0; i < t->columns; i++)
-			write_cell(b, t->cells[r * t->columns + i], widths[i], i + 1 == t->columns, color);
+			write_cell(
+			    b, t->cells[r * t->columns + i], widths[i], i + 1 == t->columns, color);
 		buf_add_char(b, '\n');
 	}
 }
@@ -214,7 +219,8 @@ struct str print_time(struct arena *a, struct wall t, const struct zone *zone)
 	if (!t.ns)
 		return STR("-");
 	struct civil c = zone_local(zone, t);
-	return arena_printf(a, "%04d-%02d-%02d %02d:%02d:%02d", c.year, c.month, c.day, c.hour, c.minute, c.second);
+	return arena_printf(
+	    a, "%04d-%02d-%02d %02d:%02d:%02d", c.year, c.month, c.day, c.hour, c.minute, c.second);
 }
 
 void print_number(struct buf *b, double v)
@@ -229,7 +235,8 @@ void print_number(struct buf *b, double v)
 
 void graph_spark(struct buf *b, const double *values, size_t count, bool utf8)
 {
-	static const char *const bars[] = { "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588" };
+	static const char *const bars[] = { "\u2581", "\u2582", "\u2583", "\u2584", "\u2585",
+		"\u2586", "\u2587", "\u2588" };
 	static const char *const letters[] = { "_", ".", ":", "-", "=", "+", "*", "#" };
 	double low = HUGE_VAL, high = -HUGE_VAL;
 	for (size_t i = 0; i < count; i++) {

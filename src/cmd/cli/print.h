@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Printing for people: tables that fit the terminal, colours, times, little graphs. Pure. What comes from
- * the server is made safe: control characters and direction marks never reach the terminal.
+ * Printing for people: tables that fit the terminal, colours, times, little graphs. Pure. What
+ * comes from the server is made safe: control characters and direction marks never reach the
+ * terminal.
  */
 #pragma once
 #include "base/arena.h"
@@ -27,14 +28,20 @@ struct table {
 };
 /* heads: names, NULL at the end. */
 struct table table_make(struct arena *a, const char *const *heads);
-/* One row; `cells` has as many as there are heads. A row that finds no memory is left out; the arena
- * keeps the error. */
+/* One row; `cells` has as many as there are heads. A row that finds no memory is left out; the
+ * arena keeps the error. */
 void table_add(struct table *t, const struct cell *cells);
 /* width 0: as wide as it takes. Otherwise the widest columns are cut, with an ellipsis. */
 void table_write(struct buf *b, const struct table *t, unsigned width, bool color);
 
-static inline struct cell cell(struct str text) { return (struct cell){ text, STYLE_PLAIN }; }
-static inline struct cell cell_styled(struct str text, enum style style) { return (struct cell){ text, style }; }
+static inline struct cell cell(struct str text)
+{
+	return (struct cell){ text, STYLE_PLAIN };
+}
+static inline struct cell cell_styled(struct str text, enum style style)
+{
+	return (struct cell){ text, style };
+}
 
 /* The text with what a terminal would obey taken out; *ret_width columns wide. */
 void print_safe(struct buf *b, struct str text, size_t *ret_width);

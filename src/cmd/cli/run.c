@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * quis: the command line of Quis. Reads arguments and environment, runs one command, prints its result.
+ * quis: the command line of Quis. Reads arguments and environment, runs one command, prints its
+ * result.
  */
 #include "cmd/cli/cli.h"
 #include "oncall/zone.h"
@@ -80,7 +81,8 @@ int cli_read_input(struct cli *c, struct str path, struct str *ret)
 	}
 	buf_free(&b);
 	if (err)
-		return cli_fail(CLI_USAGE, "%.*s: %s", STR_ARG(from_stdin ? STR("standard input") : path), read_why(err));
+		return cli_fail(CLI_USAGE, "%.*s: %s",
+		    STR_ARG(from_stdin ? STR("standard input") : path), read_why(err));
 	return CLI_OK;
 }
 
@@ -98,10 +100,13 @@ static int take_url(struct cli *c)
 	while (str_ends(c->url, STR("/")))
 		c->url.len--;
 	if (!str_starts(c->url, STR("http://")) && !str_starts(c->url, STR("https://")))
-		return cli_fail(CLI_USAGE, "\"%.*s\" is not an address: it begins with http:// or https://", STR_ARG(c->url));
+		return cli_fail(CLI_USAGE,
+		    "\"%.*s\" is not an address: it begins with http:// or https://",
+		    STR_ARG(c->url));
 	struct str rest = str_from(c->url, str_find_str(c->url, STR("://")) + 3);
 	if (str_find(rest, '@') < rest.len)
-		return cli_fail(CLI_USAGE, "no name or password may stand in the address: others could see it");
+		return cli_fail(
+		    CLI_USAGE, "no name or password may stand in the address: others could see it");
 	c->ca_file = setting(c, "ca-file", "QUIS_CA_FILE");
 	c->ca_file = arena_str(c->a, c->ca_file);
 	return CLI_OK;
@@ -131,7 +136,8 @@ static int take_token(struct cli *c)
 		return cli_fail(CLI_USAGE, "token file %.*s: %s", STR_ARG(file), read_why(err));
 	for (size_t i = 0; i < c->token.len; i++)
 		if ((unsigned char)c->token.ptr[i] <= ' ' || (unsigned char)c->token.ptr[i] >= 0x7f)
-			return cli_fail(CLI_USAGE, "token file %.*s: it holds more than one token", STR_ARG(file));
+			return cli_fail(CLI_USAGE, "token file %.*s: it holds more than one token",
+			    STR_ARG(file));
 	if (str_empty(c->token))
 		return cli_fail(CLI_USAGE, "token file %.*s: it is empty", STR_ARG(file));
 	struct stat st;
@@ -144,24 +150,29 @@ static int take_looks(struct cli *c)
 {
 	struct str color = cli_value(&c->args, "color");
 	bool terminal = isatty(1) == 1;
-	if (color.ptr && !str_eq(color, STR("auto")) && !str_eq(color, STR("always")) && !str_eq(color, STR("never")))
-		return cli_fail(CLI_USAGE, "--color is auto, always or never, not \"%.*s\"", STR_ARG(color));
+	if (color.ptr && !str_eq(color, STR("auto")) && !str_eq(color, STR("always")) &&
+	    !str_eq(color, STR("never")))
+		return cli_fail(
+		    CLI_USAGE, "--color is auto, always or never, not \"%.*s\"", STR_ARG(color));
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-	bool wanted = terminal && !(no_color && no_color[0]) && !(term && str_eq(str_c(term), STR("dumb")));
+	bool wanted =
+	    terminal && !(no_color && no_color[0]) && !(term && str_eq(str_c(term), STR("dumb")));
 	c->color = str_eq(color, STR("always")) || (wanted && !str_eq(color, STR("never")));
 	c->json = cli_has(&c->args, "json") || (!terminal && !cli_has(&c->args, "table"));
 	struct winsize size = { 0 };
 	uint64_t columns;
 	if (terminal && ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20)
 		c->width = size.ws_col;
-	else if (getenv("COLUMNS") && !str_u64(str_c(getenv("COLUMNS")), &columns) && columns >= 20 && columns <= 10000)
+	else if (getenv("COLUMNS") && !str_u64(str_c(getenv("COLUMNS")), &columns) &&
+	         columns >= 20 && columns <= 10000)
 		c->width = (unsigned)columns;
 	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
 		struct str v = str_c(getenv(names[i]));
 		if (str_empty(v))
 			continue;
-		c->utf8 = str_find_str(v, STR("UTF-8")) < v.len || str_find_str(v, STR("utf8")) < v.len;
+		c->utf8 =
+		    str_find_str(v, STR("UTF-8")) < v.len || str_find_str(v, STR("utf8")) < v.len;
 		break;
 	}
 	return CLI_OK;
@@ -188,7 +199,8 @@ static int take_timeout(struct cli *c)
 	struct str text = cli_value(&c->args, "timeout");
 	c->timeout = SPAN_S(30);
 	if (text.ptr && (span_parse(text, &c->timeout) || c->timeout.ns < NS_PER_MS))
-		return cli_fail(CLI_USAGE, "--timeout: \"%.*s\" is not a duration such as 10s", STR_ARG(text));
+		return cli_fail(
+		    CLI_USAGE, "--timeout: \"%.*s\" is not a duration such as 10s", STR_ARG(text));
 	return CLI_OK;
 }
 
@@ -210,7 +222,8 @@ static int print_out(struct cli *c, int code)
 {
 	if (c->out.err)
 		return cli_fail(CLI_USAGE, "the result cannot be held in memory");
-	if (c->out.len && (fwrite(c->out.ptr, 1, c->out.len, stdout) != c->out.len || fflush(stdout))) {
+	if (c->out.len &&
+	    (fwrite(c->out.ptr, 1, c->out.len, stdout) != c->out.len || fflush(stdout))) {
 		if (errno == EPIPE)
 			return code; /* a reader that has seen enough */
 		return cli_fail(CLI_USAGE, "standard output: %s", strerror(errno));
@@ -224,9 +237,10 @@ static int run(struct cli *c, int argc, char **argv)
 	enum err err = cli_args_read(argc - 1, argv + 1, &c->args, &error);
 	int code;
 	if (err) {
-		bool named = c->args.command && !str_starts(buf_str(&error), STR("unknown command"));
-		code = cli_fail(CLI_USAGE, "%.*s; see quis%s%s --help", STR_ARG(buf_str(&error)), named ? " " : "",
-		    named ? c->args.command->name : "");
+		bool named =
+		    c->args.command && !str_starts(buf_str(&error), STR("unknown command"));
+		code = cli_fail(CLI_USAGE, "%.*s; see quis%s%s --help", STR_ARG(buf_str(&error)),
+		    named ? " " : "", named ? c->args.command->name : "");
 	} else if (cli_has(&c->args, "version")) {
 		buf_add_c(&c->out, "quis " QUIS_VERSION "\n");
 		code = CLI_OK;
@@ -246,7 +260,8 @@ static int run(struct cli *c, int argc, char **argv)
 
 int cli_main(int argc, char **argv)
 {
-	struct cli c = { .out = buf_make(&mem_system, OUT_BYTES_MAX), .in = buf_make(&mem_system, INPUT_BYTES_MAX) };
+	struct cli c = { .out = buf_make(&mem_system, OUT_BYTES_MAX),
+		.in = buf_make(&mem_system, INPUT_BYTES_MAX) };
 	if (arena_open(&mem_system, ARENA_BYTES_MAX, &c.a) || curl_global_init(CURL_GLOBAL_DEFAULT))
 		return cli_fail(CLI_USAGE, "out of memory");
 	int code = print_out(&c, run(&c, argc, argv));

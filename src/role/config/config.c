@@ -40,7 +40,8 @@ static enum err write_all(int fd, struct str s)
 }
 
 /* Loads everything into a new arena, with the key of the links when `serve`. */
-static int load(const struct os *os, const char *path, bool serve, struct loaded *ret, struct arena **ret_arena)
+static int load(
+    const struct os *os, const char *path, bool serve, struct loaded *ret, struct arena **ret_arena)
 {
 	struct loader l = { .os = os, .to = ret };
 	enum err err = arena_open(&mem_system, ARENA_BYTES_MAX, &l.a);
@@ -54,7 +55,8 @@ static int load(const struct os *os, const char *path, bool serve, struct loaded
 		if (err != ERR_INPUT)
 			fprintf(stderr, "%s: cannot be read: %s\n", path, err_text(err));
 		else
-			fprintf(stderr, "%s: %zu error%s, nothing was changed\n", path, count, count == 1 ? "" : "s");
+			fprintf(stderr, "%s: %zu error%s, nothing was changed\n", path, count,
+			    count == 1 ? "" : "s");
 		arena_close(&l.a);
 		return WRONG;
 	}

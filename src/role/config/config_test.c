@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The config role against real files in a folder of its own: the stream that it writes, who gets which
- * secret, and what it says when something is wrong.
+ * The config role against real files in a folder of its own: the stream that it writes, who gets
+ * which secret, and what it says when something is wrong.
  */
 #include "role/config/config.h"
 #include "base/enc.h"
@@ -135,7 +135,8 @@ static void take(struct world *w, struct config_head *head, const struct json *s
 	memset(slices, 0, sizeof(slices[0]) * ROLE_COUNT);
 	while ((err = config_slice_decode(&r, &s)) == OK) {
 		assert_null(slices[s.role]);
-		assert_int_equal(json_read(w->a, s.json, JSON_DEPTH_MAX, &slices[s.role], NULL), OK);
+		assert_int_equal(
+		    json_read(w->a, s.json, JSON_DEPTH_MAX, &slices[s.role], NULL), OK);
 	}
 	assert_int_equal(err, ERR_GONE);
 }
@@ -154,7 +155,8 @@ static void a_good_installation(struct world *w)
 	    "data_dir: var\n"
 	    "api_tokens: [ { name: admin, role: admin, file: admin.token } ]\n"
 	    "providers:\n"
-	    "  - { name: mail, type: smtp, url: smtp://127.0.0.1:25, from: q@example.com, username: u, password_file: mail.pw }\n"
+	    "  - { name: mail, type: smtp, url: smtp://127.0.0.1:25, from: q@example.com, "
+	    "username: u, password_file: mail.pw }\n"
 	    "  - { name: hook, type: webhook, secret_file: hook.key }\n"
 	    "resources: [ conf.d, more.yml ]\n"
 	    "user: quis\nhost: box\n");
@@ -163,8 +165,10 @@ static void a_good_installation(struct world *w)
 	put(w, "hook.key", "hook secret\n");
 	assert_int_equal(mkdir(in_dir(w, "conf.d"), 0700), 0);
 	put(w, "conf.d/10-people.yaml",
-	    "kind: User\nname: ana\ntime_zone: Europe/Lisbon\ncontacts: [ { name: c, type: console } ]\n"
-	    "---\nkind: Schedule\nname: s\ntime_zone: Europe/Lisbon\nlayers: [ { start: 2026-01-05T09:00, users: ana } ]\n");
+	    "kind: User\nname: ana\ntime_zone: Europe/Lisbon\ncontacts: [ { name: c, type: console "
+	    "} ]\n"
+	    "---\nkind: Schedule\nname: s\ntime_zone: Europe/Lisbon\nlayers: [ { start: "
+	    "2026-01-05T09:00, users: ana } ]\n");
 	put(w, "conf.d/20-web.yaml",
 	    "kind: EscalationPolicy\nname: p\nsteps: [ { targets: [ { schedule: s } ] } ]\n"
 	    "---\nkind: Service\nname: web\nescalation_policy: p\n"
@@ -189,18 +193,24 @@ static void each_role_gets_its_slice(void **state)
 	assert_true(str_eq(head.listen_statsd, STR("127.0.0.1:8125")));
 	for (unsigned role = ROLE_TELEMETRY; role < ROLE_COUNT; role++) {
 		assert_non_null(s[role]);
-		assert_true(str_eq(json_get_str(s[role], STR("data_dir")), str_c(in_dir(w, "var"))));
-		assert_true(str_eq(json_get_str(s[role], STR("base_url")), STR("http://127.0.0.1:7847")));
+		assert_true(
+		    str_eq(json_get_str(s[role], STR("data_dir")), str_c(in_dir(w, "var"))));
+		assert_true(
+		    str_eq(json_get_str(s[role], STR("base_url")), STR("http://127.0.0.1:7847")));
 		assert_true(json_get_str(s[role], STR("version")).len > 0);
 	}
 	const struct json *resources = json_get(s[ROLE_ENGINE], STR("resources"));
 	assert_int_equal(resources->count, 6);
 	assert_true(str_eq(json_get_str(resources->child, STR("kind")), STR("User")));
-	assert_true(str_eq(json_get_str(json_get(resources->child, STR("body")), STR("name")), STR("ana")));
+	assert_true(
+	    str_eq(json_get_str(json_get(resources->child, STR("body")), STR("name")), STR("ana")));
 	assert_int_equal(json_get(s[ROLE_ENGINE], STR("providers"))->count, 3);
 	assert_int_equal(json_get(s[ROLE_ENGINE], STR("fallback"))->count, 1);
-	assert_true(json_get(json_get(s[ROLE_TELEMETRY], STR("statsd")), STR("flush_ns"))->number == 1e10);
-	assert_true(json_get(json_get(s[ROLE_TELEMETRY], STR("rules")), STR("interval_ns"))->number == 15e9);
+	assert_true(
+	    json_get(json_get(s[ROLE_TELEMETRY], STR("statsd")), STR("flush_ns"))->number == 1e10);
+	assert_true(
+	    json_get(json_get(s[ROLE_TELEMETRY], STR("rules")), STR("interval_ns"))->number ==
+	    15e9);
 	assert_true(json_get(s[ROLE_TELEMETRY], STR("retention_ns"))->number == 90 * 86400e9);
 	assert_true(json_get(s[ROLE_TELEMETRY], STR("series_limit"))->number == 500000);
 	assert_true(str_eq(json_get_str(s[ROLE_PROBER], STR("host")), STR("box")));
@@ -268,12 +278,14 @@ static void all_that_is_wrong_is_said_at_once(void **state)
 	put(w, "more.yml", "groups: [ { name: g } ]\nkind: User\nname: x\n");
 	put(w, "conf.d/10-people.yaml", "kind: Usr\n---\nkind: User\nname: bo\nmail: x\n");
 	wrong(w,
-	    "~/quis.yaml:2:49: the token has 5 characters, at least 16 are needed; make one with: openssl rand -hex 32\n"
+	    "~/quis.yaml:2:49: the token has 5 characters, at least 16 are needed; make one with: "
+	    "openssl rand -hex 32\n"
 	    "~/quis.yaml:4:106: ~/mail.pw: it is empty\n"
 	    "~/quis.yaml:5:47: ~/hook.key: it is not there\n"
 	    "~/conf.d/10-people.yaml:1:7: unknown kind \"Usr\"; did you mean \"User\"?\n"
 	    "~/conf.d/10-people.yaml:5:1: User bo: unknown key \"mail\"; did you mean \"email\"?\n"
-	    "~/more.yml:1:1: User x: unknown key \"groups\"; User has kind, name, full_name, email, time_zone, role, contacts, notify\n"
+	    "~/more.yml:1:1: User x: unknown key \"groups\"; User has kind, name, full_name, "
+	    "email, time_zone, role, contacts, notify\n"
 	    "~/quis.yaml: 6 errors, nothing was changed\n");
 }
 
@@ -282,38 +294,46 @@ static void references_and_queries_are_checked(void **state)
 	struct world *w = *state;
 	a_good_installation(w);
 	put(w, "conf.d/10-people.yaml",
-	    "kind: User\nname: ana\ntime_zone: Europe/Lisbom\ncontacts: [ { name: c, type: console } ]\n"
-	    "---\nkind: Schedule\nname: s\ntime_zone: UTC\nlayers: [ { start: 2026-01-05T09:00, users: anna } ]\n");
+	    "kind: User\nname: ana\ntime_zone: Europe/Lisbom\ncontacts: [ { name: c, type: console "
+	    "} ]\n"
+	    "---\nkind: Schedule\nname: s\ntime_zone: UTC\nlayers: [ { start: 2026-01-05T09:00, "
+	    "users: anna } ]\n");
 	put(w, "more.yml", "groups: [ { name: g, rules: [ { alert: Up, expr: up == } ] } ]\n");
 	wrong(w,
-	    "~/conf.d/10-people.yaml:3:12: User ana: time_zone: unknown time zone \"Europe/Lisbom\"; a name such as Europe/Lisbon or UTC, as in /usr/share/zoneinfo\n"
-	    "~/conf.d/10-people.yaml:9:45: Schedule s: layers[0].users[0]: unknown user \"anna\"; did you mean \"ana\"?\n"
-	    "~/more.yml:1:50: RuleGroup more/g: rules[0].expr: this is not PromQL: 1:6: parse error: unexpected end of input\n"
+	    "~/conf.d/10-people.yaml:3:12: User ana: time_zone: unknown time zone "
+	    "\"Europe/Lisbom\"; a name such as Europe/Lisbon or UTC, as in /usr/share/zoneinfo\n"
+	    "~/conf.d/10-people.yaml:9:45: Schedule s: layers[0].users[0]: unknown user \"anna\"; "
+	    "did you mean \"ana\"?\n"
+	    "~/more.yml:1:50: RuleGroup more/g: rules[0].expr: this is not PromQL: 1:6: parse "
+	    "error: unexpected end of input\n"
 	    "~/quis.yaml: 3 errors, nothing was changed\n");
 }
 
 static void the_file_itself_may_be_wrong(void **state)
 {
 	struct world *w = *state;
-	wrong(w, "~/quis.yaml: it is not there; name the configuration with --config FILE\n~/quis.yaml: 1 error, nothing was changed\n");
+	wrong(w, "~/quis.yaml: it is not there; name the configuration with --config "
+	         "FILE\n~/quis.yaml: 1 error, nothing was changed\n");
 	put(w, "quis.yaml", "data_dir: d\nlisten: 7847\nresources: [ nowhere ]\n");
-	wrong(w, "~/quis.yaml:2:9: listen: expected a map, this is a number\n~/quis.yaml: 1 error, nothing was changed\n");
-	put(w, "quis.yaml", "data_dir: d\nresources: [ nowhere ]\ntls: { cert: a.pem, key: b.pem }\n");
+	wrong(w, "~/quis.yaml:2:9: listen: expected a map, this is a number\n~/quis.yaml: 1 error, "
+	         "nothing was changed\n");
+	put(w, "quis.yaml",
+	    "data_dir: d\nresources: [ nowhere ]\ntls: { cert: a.pem, key: b.pem }\n");
 	wrong(w,
 	    "~/quis.yaml:3:14: ~/a.pem: it is not there\n"
 	    "~/quis.yaml:3:26: ~/b.pem: it is not there\n"
 	    "~/quis.yaml:2:14: ~/nowhere: it is not there; make it, or take it out of `resources`\n"
 	    "~/quis.yaml: 3 errors, nothing was changed\n");
 	put(w, "quis.yaml", "data_dir: quis.yaml/var\n");
-	wrong(w,
-	    "~/quis.yaml:1:11: ~/quis.yaml/var/secret: the folder cannot be made: Not a directory; make it, or change data_dir\n"
-	    "~/quis.yaml: 1 error, nothing was changed\n");
+	wrong(w, "~/quis.yaml:1:11: ~/quis.yaml/var/secret: the folder cannot be made: Not a "
+	         "directory; make it, or change data_dir\n"
+	         "~/quis.yaml: 1 error, nothing was changed\n");
 	put(w, "quis.yaml", "data_dir: var\n");
 	assert_int_equal(run(w), 0);
 	put(w, "var/secret/link.key", "too short");
-	wrong(w,
-	    "~/quis.yaml:1:11: ~/var/secret/link.key: it does not hold 32 bytes; remove it: a new one is made, and links in older pages stop working\n"
-	    "~/quis.yaml: 1 error, nothing was changed\n");
+	wrong(w, "~/quis.yaml:1:11: ~/var/secret/link.key: it does not hold 32 bytes; remove it: a "
+	         "new one is made, and links in older pages stop working\n"
+	         "~/quis.yaml: 1 error, nothing was changed\n");
 }
 
 static void every_address_is_no_link(void **state)
@@ -322,8 +342,10 @@ static void every_address_is_no_link(void **state)
 	struct config_head head;
 	const struct json *s[ROLE_COUNT];
 	put(w, "quis.yaml", "data_dir: /\ndata_dir: var\n");
-	wrong(w, "~/quis.yaml:2:1: the key \"data_dir\" is there twice; it is also in line 1\n~/quis.yaml: 1 error, nothing was changed\n");
-	put(w, "quis.yaml", "data_dir: var\nlisten: { http: 0.0.0.0:80, statsd: off }\nhost: box\n");
+	wrong(w, "~/quis.yaml:2:1: the key \"data_dir\" is there twice; it is also in line "
+	         "1\n~/quis.yaml: 1 error, nothing was changed\n");
+	put(w, "quis.yaml",
+	    "data_dir: var\nlisten: { http: 0.0.0.0:80, statsd: off }\nhost: box\n");
 	assert_int_equal(run(w), 0);
 	take(w, &head, s);
 	assert_true(str_empty(head.listen_statsd));
@@ -350,8 +372,8 @@ static void a_closed_pipe_is_an_error(void **state)
 /* A file of the tree (tests run at its top) with @WORD@ filled in as script/run does. */
 static void put_filled(struct world *w, const char *from, const char *to)
 {
-	static const char *const words[][2] = { { "@KEY@", "0123456789abcdef0123456789abcdef" }, { "@HOST@", "box" },
-		{ "@ZONE@", "Etc/UTC" } };
+	static const char *const words[][2] = { { "@KEY@", "0123456789abcdef0123456789abcdef" },
+		{ "@HOST@", "box" }, { "@ZONE@", "Etc/UTC" } };
 	struct buf b = buf_make(&mem_system, 1 << 20), filled = buf_make(&mem_system, 1 << 20);
 	assert_int_equal(os_read_file(&os_linux, from, 1 << 20, &b), OK);
 	struct str rest = buf_str(&b);
@@ -403,9 +425,11 @@ static void the_reference_is_fresh(void **state)
 	assert_int_equal(config_reference(fileno(f)), 0);
 	read_back(f, &w->out);
 	struct buf committed = buf_make(&mem_system, 1 << 20);
-	assert_int_equal(os_read_file(&os_linux, "docs/reference/configuration.md", 1 << 20, &committed), OK);
+	assert_int_equal(
+	    os_read_file(&os_linux, "docs/reference/configuration.md", 1 << 20, &committed), OK);
 	if (!str_eq(buf_str(&committed), buf_str(&w->out)))
-		fail_msg("docs/reference/configuration.md is stale: quisd --reference > docs/reference/configuration.md");
+		fail_msg("docs/reference/configuration.md is stale: quisd --reference > "
+		         "docs/reference/configuration.md");
 	buf_free(&committed);
 }
 
@@ -416,7 +440,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(secrets_go_to_one_role, setup, teardown),
 		cmocka_unit_test_setup_teardown(checking_writes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_that_is_wrong_is_said_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(references_and_queries_are_checked, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    references_and_queries_are_checked, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_file_itself_may_be_wrong, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_address_is_no_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_closed_pipe_is_an_error, setup, teardown),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads what a configuration is made of. Every fault is kept and reported with its place, so that one
- * run shows all that is wrong; only what cannot be read at all ends it early.
+ * Reads what a configuration is made of. Every fault is kept and reported with its place, so that
+ * one run shows all that is wrong; only what cannot be read at all ends it early.
  */
 #include "role/config/load_priv.h"
 #include "base/enc.h"
@@ -27,12 +27,14 @@
 static const struct str none = STR_INIT("");
 
 /* A fault about what a path in a file names. */
-static void fault_at(struct loader *l, const char *file, struct conf_path at, struct str hint,
-    struct str message)
+static void fault_at(
+    struct loader *l, const char *file, struct conf_path at, struct str hint, struct str message)
 {
-	conf_faults_add(&l->faults,
-	    &(struct conf_fault){ .file = str_c(file), .line = at.line, .column = at.column,
-		.message = message, .hint = hint });
+	conf_faults_add(&l->faults, &(struct conf_fault){ .file = str_c(file),
+	                                .line = at.line,
+	                                .column = at.column,
+	                                .message = message,
+	                                .hint = hint });
 }
 
 /* The path of what quis.yaml names: relative to it, or absolute. */
@@ -40,9 +42,9 @@ static struct str absolute(struct loader *l, struct str path)
 {
 	if (str_empty(path))
 		return none;
-	struct str s = str_starts(path, STR("/")) ?
-	    arena_str(l->a, path) :
-	    arena_printf(l->a, "%.*s%.*s", STR_ARG(l->folder), STR_ARG(path));
+	struct str s = str_starts(path, STR("/"))
+	                   ? arena_str(l->a, path)
+	                   : arena_printf(l->a, "%.*s%.*s", STR_ARG(l->folder), STR_ARG(path));
 	return s.ptr ? s : none;
 }
 
@@ -78,7 +80,8 @@ static struct str read_secret(struct loader *l, const char *file, struct conf_pa
 	struct str path = absolute(l, at.path), text = none;
 	enum err err = read_file(l, path, limit, &text);
 	if (err) {
-		fault_at(l, file, at, none, arena_printf(l->a, "%.*s: %s", STR_ARG(path), why(err)));
+		fault_at(
+		    l, file, at, none, arena_printf(l->a, "%.*s: %s", STR_ARG(path), why(err)));
 		return none;
 	}
 	text = str_trim(text);
@@ -88,7 +91,8 @@ static struct str read_secret(struct loader *l, const char *file, struct conf_pa
 		fault_at(l, file, at, STR("it holds one line"),
 		    arena_printf(l->a, "%.*s: it has several lines", STR_ARG(path)));
 	else if (!str_utf8_valid(text))
-		fault_at(l, file, at, none, arena_printf(l->a, "%.*s: it is not UTF-8 text", STR_ARG(path)));
+		fault_at(l, file, at, none,
+		    arena_printf(l->a, "%.*s: it is not UTF-8 text", STR_ARG(path)));
 	return text;
 }
 
@@ -114,9 +118,11 @@ static enum err load_tokens(struct loader *l, const char *file)
 	for (size_t i = 0; i < in->token_count; i++) {
 		struct str token = read_secret(l, file, in->tokens[i].file, SECRET_BYTES_MAX);
 		if (token.len && token.len < TOKEN_BYTES_MIN)
-			fault_at(l, file, in->tokens[i].file, STR("make one with: openssl rand -hex 32"),
-			    arena_printf(l->a, "the token has %zu characters, at least %u are needed", token.len,
-				TOKEN_BYTES_MIN));
+			fault_at(l, file, in->tokens[i].file,
+			    STR("make one with: openssl rand -hex 32"),
+			    arena_printf(l->a,
+			        "the token has %zu characters, at least %u are needed", token.len,
+			        TOKEN_BYTES_MIN));
 		l->to->token_sha256[i] = sha256_hex(l, token);
 	}
 	return OK;
@@ -145,8 +151,8 @@ struct documents {
 	size_t count, cap;
 };
 
-static enum err add_documents(struct loader *l, struct documents *all, const struct conf_document *list,
-    size_t count)
+static enum err add_documents(
+    struct loader *l, struct documents *all, const struct conf_document *list, size_t count)
 {
 	if (all->count + count > DOCUMENTS_MAX) {
 		fault_at(l, "", (struct conf_path){ none, 0, 0 }, none,
@@ -187,7 +193,8 @@ static enum err load_resource_file(struct loader *l, struct str path, struct doc
 
 static bool is_yaml(struct str name)
 {
-	return !str_starts(name, STR(".")) && (str_ends(name, STR(".yaml")) || str_ends(name, STR(".yml")));
+	return !str_starts(name, STR(".")) &&
+	       (str_ends(name, STR(".yaml")) || str_ends(name, STR(".yml")));
 }
 
 static enum err load_resources(struct loader *l, const char *file, struct documents *all)
@@ -202,7 +209,7 @@ static enum err load_resources(struct loader *l, const char *file, struct docume
 		if (str_empty(path) || stat(path.ptr, &st) != 0) {
 			fault_at(l, file, at, STR("make it, or take it out of `resources`"),
 			    arena_printf(l->a, "%.*s: %s", STR_ARG(path),
-				why(errno == EACCES ? ERR_DENIED : ERR_GONE)));
+			        why(errno == EACCES ? ERR_DENIED : ERR_GONE)));
 			continue;
 		}
 		if (!S_ISDIR(st.st_mode)) {
@@ -215,13 +222,15 @@ static enum err load_resources(struct loader *l, const char *file, struct docume
 		size_t count = 0;
 		enum err err = os_list_dir(path.ptr, l->a, &names, &count);
 		if (err) {
-			fault_at(l, file, at, none, arena_printf(l->a, "%.*s: %s", STR_ARG(path), why(err)));
+			fault_at(l, file, at, none,
+			    arena_printf(l->a, "%.*s: %s", STR_ARG(path), why(err)));
 			continue;
 		}
 		for (size_t n = 0; n < count; n++) {
 			if (!is_yaml(names[n]))
 				continue;
-			struct str one = arena_printf(l->a, "%.*s/%.*s", STR_ARG(path), STR_ARG(names[n]));
+			struct str one =
+			    arena_printf(l->a, "%.*s/%.*s", STR_ARG(path), STR_ARG(names[n]));
 			err = one.ptr ? load_resource_file(l, one, all) : arena_err(l->a);
 			if (err)
 				return err;
@@ -237,13 +246,15 @@ static const struct zone *find_zone(void *context, struct str name)
 		return NULL;
 	struct str path = arena_printf(l->a, ZONES "%.*s", STR_ARG(name)), bytes;
 	const struct zone *zone = NULL;
-	if (!path.ptr || read_file(l, path, ZONE_BYTES_MAX, &bytes) || zone_read(l->a, bytes, &zone))
+	if (!path.ptr || read_file(l, path, ZONE_BYTES_MAX, &bytes) ||
+	    zone_read(l->a, bytes, &zone))
 		return NULL;
 	return zone;
 }
 
 /* An expression that cannot be parsed, at its place: the room of the schemas knows no PromQL. */
-static enum err check_query(struct loader *l, const struct conf_document *d, struct str path, struct str query)
+static enum err check_query(
+    struct loader *l, const struct conf_document *d, struct str path, struct str query)
 {
 	const struct promql_expr *expr;
 	struct promql_fault fault = { 0 };
@@ -253,11 +264,14 @@ static enum err check_query(struct loader *l, const struct conf_document *d, str
 		return err;
 	struct buf b = buf_make(&mem_system, 4096);
 	promql_fault_text(&fault, &b);
-	struct str full = arena_printf(l->a, "%.*s %.*s: %.*s", STR_ARG(d->kind), STR_ARG(d->name), STR_ARG(path));
-	struct conf_fault f = { .file = d->file, .path = full,
+	struct str full = arena_printf(
+	    l->a, "%.*s %.*s: %.*s", STR_ARG(d->kind), STR_ARG(d->name), STR_ARG(path));
+	struct conf_fault f = { .file = d->file,
+		.path = full,
 		.message = arena_printf(l->a, "this is not PromQL: %.*s", STR_ARG(buf_str(&b))) };
 	buf_free(&b);
-	ignore_err(conf_document_place(d, 1, full, &f.file, &f.line, &f.column), "then without a line");
+	ignore_err(
+	    conf_document_place(d, 1, full, &f.file, &f.line, &f.column), "then without a line");
 	conf_faults_add(&l->faults, &f);
 	return OK;
 }
@@ -313,7 +327,8 @@ static void check_readable(struct loader *l, const char *file, struct conf_path 
 	struct str text;
 	enum err err = str_empty(path) ? OK : read_file(l, path, CA_BYTES_MAX, &text);
 	if (err)
-		fault_at(l, file, at, none, arena_printf(l->a, "%.*s: %s", STR_ARG(path), why(err)));
+		fault_at(
+		    l, file, at, none, arena_printf(l->a, "%.*s: %s", STR_ARG(path), why(err)));
 }
 
 static enum err load_install(struct loader *l, const char *path)
@@ -321,8 +336,8 @@ static enum err load_install(struct loader *l, const char *path)
 	struct str text = none;
 	enum err err = read_file(l, str_c(path), FILE_BYTES_MAX, &text);
 	if (err) {
-		fault_at(l, path, (struct conf_path){ none, 0, 0 }, STR("name the configuration with --config FILE"),
-		    str_c(why(err)));
+		fault_at(l, path, (struct conf_path){ none, 0, 0 },
+		    STR("name the configuration with --config FILE"), str_c(why(err)));
 		return ERR_INPUT;
 	}
 	struct loaded *to = l->to;
@@ -360,9 +375,11 @@ enum err load_all(struct loader *l, const char *path)
 	if (!err)
 		err = load_resources(l, path, &all);
 	const struct directory *directory;
-	/* What is not there because its file is wrong would be missed once more by each who names it. */
+	/* What is not there because its file is wrong would be missed once more by each who names
+	 * it. */
 	if (!err && !l->faults.count)
-		err = conf_compile(l->a, all.items, all.count, &l->to->view, 0, find_zone, l, &directory, &l->faults);
+		err = conf_compile(l->a, all.items, all.count, &l->to->view, 0, find_zone, l,
+		    &directory, &l->faults);
 	for (size_t i = 0; (!err || err == ERR_INPUT) && i < all.count; i++) {
 		enum err query = check_queries(l, &all.items[i]);
 		err = query ? query : err;
@@ -399,7 +416,8 @@ enum err load_link_key(struct loader *l, const char *path)
 	if (os_make_dir(l->os, dir.ptr, 0750) || os_make_dir(l->os, folder.ptr, 0700)) {
 		int error = errno;
 		fault_at(l, path, at, STR("make it, or change data_dir"),
-		    arena_printf(l->a, "%.*s: the folder cannot be made: %s", STR_ARG(folder), strerror(error)));
+		    arena_printf(l->a, "%.*s: the folder cannot be made: %s", STR_ARG(folder),
+		        strerror(error)));
 		return ERR_INPUT;
 	}
 	struct str key = none;
@@ -410,9 +428,11 @@ enum err load_link_key(struct loader *l, const char *path)
 		int error = errno;
 		bool wrong = !err || err == ERR_LIMIT;
 		fault_at(l, path, at,
-		    wrong ? STR("remove it: a new one is made, and links in older pages stop working") : none,
+		    wrong
+		        ? STR("remove it: a new one is made, and links in older pages stop working")
+		        : none,
 		    arena_printf(l->a, "%.*s: %s", STR_ARG(file),
-			wrong ? "it does not hold 32 bytes" : strerror(error)));
+		        wrong ? "it does not hold 32 bytes" : strerror(error)));
 		return ERR_INPUT;
 	}
 	struct buf b = buf_make(&mem_system, 128);

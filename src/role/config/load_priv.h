@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Everything that a configuration is made of, in memory: what config.c reads and slices.c writes out.
+ * Everything that a configuration is made of, in memory: what config.c reads and slices.c writes
+ * out.
  */
 #pragma once
 #include "conf/install.h"
@@ -14,9 +15,9 @@ struct loaded_provider {
 struct loaded {
 	struct conf_install install;
 	struct conf_installation view;
-	struct str base_url, host;         /* with what quis.yaml left out */
-	struct str data_dir, ui_dir;       /* absolute */
-	struct str tls_cert, tls_key;      /* absolute, or empty */
+	struct str base_url, host;    /* with what quis.yaml left out */
+	struct str data_dir, ui_dir;  /* absolute */
+	struct str tls_cert, tls_key; /* absolute, or empty */
 	const struct conf_document *documents;
 	size_t document_count;
 	struct str *token_sha256;          /* hex, one for each install.tokens */
@@ -27,7 +28,7 @@ struct loaded {
 struct loader {
 	const struct os *os;
 	struct arena *a;
-	struct str folder;  /* of quis.yaml, ends with a slash, or empty */
+	struct str folder; /* of quis.yaml, ends with a slash, or empty */
 	struct conf_faults faults;
 	struct loaded *to;
 };

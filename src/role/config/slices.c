@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who gets what: each role's part of the configuration, and its secrets only (ARCHITECTURE.md, "Slices").
+ * Who gets what: each role's part of the configuration, and its secrets only (ARCHITECTURE.md,
+ * "Slices").
  */
 #include "role/config/load_priv.h"
 #include "role/config/version.h"
@@ -179,7 +180,8 @@ void slices_write(struct buf *b, const struct loaded *c)
 		if (one.err && !b->err)
 			b->err = one.err;
 		else
-			config_slice_encode(b, (struct config_slice){ slices[i].role, buf_str(&one) });
+			config_slice_encode(
+			    b, (struct config_slice){ slices[i].role, buf_str(&one) });
 		buf_free(&one);
 	}
 	config_end_encode(b);
