@@ -520,6 +520,7 @@ enum err api_configure(struct api *api, const struct json *config)
 		api->data_dir = data_dir;
 	api->version = version;
 	api->ui_dir = ui_dir;
+	api->metrics_open = json_is(json_get(config, STR("metrics_open")), JSON_TRUE);
 	return OK;
 }
 

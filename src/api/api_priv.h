@@ -38,7 +38,8 @@ enum access {
 	ACCESS_READ,   /* observer and up */
 	ACCESS_ACT,    /* responder and up */
 	ACCESS_ADMIN,
-	ACCESS_WRITE,  /* samples: a token of role ingest, or responder and up */
+	ACCESS_QUERY,  /* as READ; open to programs on this machine when metrics_access says so */
+	ACCESS_WRITE,  /* samples: a token of role ingest, or responder and up; open as QUERY */
 };
 
 struct call;
@@ -200,6 +201,7 @@ struct api {
 	struct http_server *http;
 	struct arena *keep;        /* what came with the configuration */
 	struct str base_url, data_dir, version, ui_dir;
+	bool metrics_open;         /* the Prometheus API asks no token from loopback */
 	bool secure;               /* base_url is https: cookies are marked Secure */
 	const struct token *tokens;
 	size_t token_count;

@@ -56,7 +56,8 @@ static bool role_may(enum api_role role, enum access access)
 {
 	switch (access) {
 	case ACCESS_OPEN: return true;
-	case ACCESS_READ: return role >= API_ROLE_OBSERVER;
+	case ACCESS_READ:
+	case ACCESS_QUERY: return role >= API_ROLE_OBSERVER;
 	case ACCESS_ACT: return role >= API_ROLE_RESPONDER;
 	case ACCESS_ADMIN: return role >= API_ROLE_ADMIN;
 	case ACCESS_WRITE: return role == API_ROLE_INGEST || role >= API_ROLE_RESPONDER;
@@ -229,6 +230,32 @@ static bool session_check(struct call *call, struct str token)
 	return false;
 }
 
+/* Prometheus' clients (Grafana, remote write, promtool) know no token, as StatsD's do not: a program on this machine
+ * is let in where the configuration says so. A proxy's requests come from here too and are told by their headers; a
+ * page of another site that the browser was led to (DNS rebinding) by the Host that it names. */
+static bool from_this_machine(const struct call *call)
+{
+	static const struct str forwarded[] = { STR_INIT("Forwarded"), STR_INIT("X-Forwarded-For"), STR_INIT("X-Real-IP"),
+		STR_INIT("Via"), STR_INIT("Origin") };
+	static const struct str hosts[] = { STR_INIT("localhost"), STR_INIT("127.0.0.1"), STR_INIT("[::1]"), STR_INIT("") };
+	const struct http_head *head = &call->req->head;
+	struct str remote = call->req->remote;
+	bool loopback = str_starts(remote, STR("127.")) || str_eq(remote, STR("::1")) ||
+	    str_starts(remote, STR("::ffff:127."));
+	for (size_t i = 0; i < ARRAY_COUNT(forwarded); i++)
+		loopback = loopback && !http_head_get(head, forwarded[i]).ptr;
+	struct str host = head->host;
+	size_t colon = host.len;
+	while (colon > 0 && host.ptr[colon - 1] != ':' && host.ptr[colon - 1] != ']')
+		colon--;
+	if (colon > 0 && host.ptr[colon - 1] == ':')
+		host = str_first(host, colon - 1);
+	bool named = false;
+	for (size_t i = 0; i < ARRAY_COUNT(hosts); i++)
+		named = named || str_eq_nocase(host, hosts[i]);
+	return loopback && named;
+}
+
 bool auth_check(struct call *call)
 {
 	const struct http_head *head = &call->req->head;
@@ -242,6 +269,12 @@ bool auth_check(struct call *call)
 	struct str session = cookie_get(http_head_get(head, STR("Cookie")), STR("quis_session"));
 	if (session.ptr && session.len > 0)
 		return session_check(call, session);
+	enum access access = call->route->access;
+	if (call->api->metrics_open && (access == ACCESS_QUERY || access == ACCESS_WRITE) && from_this_machine(call)) {
+		call->who = (struct principal){ STR("loopback"),
+			access == ACCESS_WRITE ? API_ROLE_INGEST : API_ROLE_OBSERVER, false };
+		return judge(call);
+	}
 	return refuse(call, 401, STR("this needs an API token ('Authorization: Token token=KEY') or a session"));
 }
 

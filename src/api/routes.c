@@ -22,8 +22,8 @@ static const struct route routes[] = {
 	{ .method = HTTP_GET, .pattern = P("/alertmanager/{}/api/v2/status"), .run = alertmanager_status },
 
 	/* Prometheus' API, relayed to telemetry */
-	{ .method = HTTP_GET, .pattern = P("/api/v1/*"), .access = ACCESS_READ, .body_limit = SMALL, .streamed = true, .begin = relay_begin },
-	{ .method = HTTP_POST, .pattern = P("/api/v1/*"), .access = ACCESS_READ, .body_limit = 1u << 20, .streamed = true, .begin = relay_begin },
+	{ .method = HTTP_GET, .pattern = P("/api/v1/*"), .access = ACCESS_QUERY, .body_limit = SMALL, .streamed = true, .begin = relay_begin },
+	{ .method = HTTP_POST, .pattern = P("/api/v1/*"), .access = ACCESS_QUERY, .body_limit = 1u << 20, .streamed = true, .begin = relay_begin },
 
 	/* PagerDuty's REST API v2. A GET may carry a body: some clients send "{}". */
 	{ .method = HTTP_GET, .pattern = P("/incidents"), .access = ACCESS_READ, .body_limit = SMALL, .work = incidents_list },

@@ -14,6 +14,7 @@
 #include <assert.h>
 
 #define LOOK_FRESH SPAN_S(1)
+#define LOOK_FRESH_BAD SPAN_MS(100) /* who waits for an end of the trouble should not wait for us */
 #define LOOK_WAIT SPAN_S(3)       /* for the store and telemetry together */
 #define BEAT_STALE SPAN_S(5)
 #define OUTBOX_STALE SPAN_S(60)
@@ -474,7 +475,7 @@ void status_get(struct call *call)
 		api->status->late.fire = look_late;
 	}
 	struct status *s = api->status;
-	if (s->looked.ns && !s->looking && mono_sub(loop_now(api->loop), s->looked).ns < LOOK_FRESH.ns) {
+	if (s->looked.ns && !s->looking && mono_sub(loop_now(api->loop), s->looked).ns < (s->ok ? LOOK_FRESH.ns : LOOK_FRESH_BAD.ns)) {
 		answer(s, call, json);
 		return;
 	}
