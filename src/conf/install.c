@@ -16,6 +16,7 @@ const struct str provider_driver_name[DRIVER_COUNT] = { S("smtp"), S("webhook"),
 	S("console") };
 static const struct str token_roles[] = { S("admin"), S("responder"), S("observer"), S("ingest") };
 static const struct str contact_types[] = { S("email"), S("webhook"), S("ntfy"), S("console") };
+static const struct str metrics_words[] = { S("loopback"), S("token") };
 static const struct str tls_words[] = { S("required"), S("if_offered"), S("off") };
 static const struct str none = S("");
 
@@ -263,6 +264,13 @@ static const struct conf_field install_fields[] = {
 	    .type = FIELD_TEXT,
 	    .form = FORM_NAME,
 	    .meaning = S("the label `host` of this machine's own series; its name when left out") },
+	{ .name = S("metrics_access"),
+	    .type = FIELD_CHOICE,
+	    .choices = metrics_words,
+	    .choice_count = ARRAY_COUNT(metrics_words),
+	    .default_ = S("loopback"),
+	    .meaning = S("who may use the Prometheus API and remote write without a token: programs on this machine "
+	                 "(as with StatsD), or nobody") },
 	{ .name = S("ui_dir"),
 	    .type = FIELD_TEXT,
 	    .form = FORM_PATH,
@@ -528,6 +536,7 @@ static void take_simple(const struct conf_node *root, struct conf_install *in)
 	in->user = conf_get_text(t, root, STR("user"));
 	in->host = conf_get_text(t, root, STR("host"));
 	in->ui_dir = path_of(root, STR("ui_dir"));
+	in->metrics_open = conf_get_choice(t, root, STR("metrics_access")) == 0;
 }
 
 enum err conf_install_read(struct arena *a, struct str file, struct str text,

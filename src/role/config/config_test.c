@@ -278,7 +278,7 @@ static void all_that_is_wrong_is_said_at_once(void **state)
 	put(w, "more.yml", "groups: [ { name: g } ]\nkind: User\nname: x\n");
 	put(w, "conf.d/10-people.yaml", "kind: Usr\n---\nkind: User\nname: bo\nmail: x\n");
 	wrong(w,
-	    "~/quis.yaml:2:49: the token has 5 characters, at least 16 are needed; make one with: "
+	    "~/quis.yaml:2:49: the token has 5 characters, at least 8 are needed; make one with: "
 	    "openssl rand -hex 32\n"
 	    "~/quis.yaml:4:106: ~/mail.pw: it is empty\n"
 	    "~/quis.yaml:5:47: ~/hook.key: it is not there\n"

@@ -20,7 +20,7 @@
 #define CA_BYTES_MAX ((size_t)1 << 20)
 #define ZONE_BYTES_MAX ((size_t)1 << 20)
 #define DOCUMENTS_MAX 10000u /* as many as one record of the inbox holds */
-#define TOKEN_BYTES_MIN 16u
+#define TOKEN_BYTES_MIN 8u
 #define LINK_KEY_BYTES 32u
 #define ZONES "/usr/share/zoneinfo/"
 
@@ -322,15 +322,6 @@ static struct str own_base_url(struct loader *l)
 	return arena_printf(l->a, "%s://%.*s", scheme, STR_ARG(listen));
 }
 
-static void check_readable(struct loader *l, const char *file, struct conf_path at, struct str path)
-{
-	struct str text;
-	enum err err = str_empty(path) ? OK : read_file(l, path, CA_BYTES_MAX, &text);
-	if (err)
-		fault_at(
-		    l, file, at, none, arena_printf(l->a, "%.*s: %s", STR_ARG(path), why(err)));
-}
-
 static enum err load_install(struct loader *l, const char *path)
 {
 	struct str text = none;
@@ -348,8 +339,8 @@ static enum err load_install(struct loader *l, const char *path)
 	to->ui_dir = absolute(l, to->install.ui_dir.path);
 	to->tls_cert = absolute(l, to->install.tls_cert.path);
 	to->tls_key = absolute(l, to->install.tls_key.path);
-	check_readable(l, path, to->install.tls_cert, to->tls_cert);
-	check_readable(l, path, to->install.tls_key, to->tls_key);
+	to->tls_cert_pem = read_secret(l, path, to->install.tls_cert, CA_BYTES_MAX);
+	to->tls_key_pem = read_secret(l, path, to->install.tls_key, CA_BYTES_MAX);
 	to->host = own_host(l);
 	to->base_url = own_base_url(l);
 	to->install.base_url = to->base_url;

@@ -18,6 +18,7 @@ struct loaded {
 	struct str base_url, host;    /* with what quis.yaml left out */
 	struct str data_dir, ui_dir;  /* absolute */
 	struct str tls_cert, tls_key; /* absolute, or empty */
+	struct str tls_cert_pem, tls_key_pem; /* what is in them */
 	const struct conf_document *documents;
 	size_t document_count;
 	struct str *token_sha256;          /* hex, one for each install.tokens */

@@ -135,9 +135,15 @@ static void web(struct jw *w, const struct loaded *c)
 	jw_kv_str(w, STR("link_key"), c->link_key);
 	jw_kv_str(w, STR("listen_http"), c->install.listen_http);
 	jw_kv_str(w, STR("ui_dir"), c->ui_dir);
-	/* web terminates TLS itself, and opens the files before it is sandboxed */
-	jw_kv_str(w, STR("tls_cert"), c->tls_cert);
-	jw_kv_str(w, STR("tls_key"), c->tls_key);
+	jw_kv_bool(w, STR("metrics_open"), c->install.metrics_open);
+	/* web terminates TLS itself, and sees no file outside the data directory */
+	if (!str_empty(c->tls_key_pem)) {
+		jw_key(w, STR("tls"));
+		jw_open(w, '{');
+		jw_kv_str(w, STR("certificate"), c->tls_cert_pem);
+		jw_kv_str(w, STR("key"), c->tls_key_pem);
+		jw_close(w, '}');
+	}
 }
 
 static void nothing_more(struct jw *w, const struct loaded *c)
