@@ -21,6 +21,7 @@ struct decider {
 	struct arena *arena;            /* the directory's */
 	const struct directory *dir;
 	struct decider_watch watch;
+	uint64_t version;               /* of the stored resources, as loaded */
 	struct control_row_rate rate;   /* of the batch being filled */
 };
 
@@ -109,6 +110,9 @@ static enum err on_meta(void *context, const struct control_row_meta *row)
 {
 	struct control_row_resource installation = { .kind = INSTALLATION_KIND, .name = INSTALLATION_NAME,
 		.body = row->value, .manager = MANAGER_FILE };
+	if (str_eq(row->key, STR("resources_version")) &&
+	    str_u64(row->value, &((struct decider *)context)->version) != OK)
+		return ERR_IO;
 	if (!str_eq(row->key, STR("installation")))
 		return OK;
 	return resource_set_put(((struct decider *)context)->set, &installation);
@@ -122,12 +126,12 @@ static enum err first_directory(struct decider *d)
 	if (e != OK)
 		return e;
 	struct conf_faults faults = conf_faults_make(d->arena);
-	e = resources_compile(d->set, NULL, 0, d->zones, d->arena, &d->dir, &faults);
+	e = resources_compile(d->set, NULL, d->version, d->zones, d->arena, &d->dir, &faults);
 	if (surprise(e == ERR_INPUT, "engine/stored resources do not compile")) {
 		own(resource_set_close) struct resource_set *none = NULL;
 		e = resource_set_open(d->mem, &none);
 		if (e == OK)
-			e = resources_compile(none, NULL, 0, d->zones, d->arena, &d->dir, &faults);
+			e = resources_compile(none, NULL, d->version, d->zones, d->arena, &d->dir, &faults);
 	}
 	if (e == OK)
 		core_set_directory(d->core, d->dir);
@@ -413,6 +417,7 @@ enum err decider_step(struct decider *d, const struct record *rec, struct contro
 	if (e != OK && (b->count > 0 || !was_empty))
 		return e;
 	if (surprise(e != OK, "engine/record cannot be decided")) {
+		arena_reset(b->arena); /* nothing of the batch is in it */
 		out.skipped = true;
 		out.outcome = OUTCOME_DROPPED;
 	} else {

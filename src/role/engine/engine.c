@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <time.h>
 
 #define ZONE_FOLDER "/usr/share/zoneinfo"
 #define ARENA_BYTES ((size_t)64 << 20)
@@ -411,19 +412,32 @@ static bool engine_message(void *self, enum role peer, struct chan *chan, enum m
 	}
 }
 
+/* Everything that was taken is made durable, decided and committed. False: the disk did not let us, in time. */
+static bool drain(struct engine *e)
+{
+	struct mono end = mono_add(e->os->mono(e->os), STOP_WAIT);
+	for (;;) {
+		struct inbox_state in;
+		engine_turn(e);
+		inbox_state(e->inbox, &in);
+		if (e->stopped)
+			return false;
+		if (in.appended == in.durable && e->committed_seq == in.durable && !e->walk)
+			return true;
+		if (e->os->mono(e->os).ns >= end.ns)
+			return false;
+		ignore_err(control_wait(e->store, SPAN_MS(1)), "it only paces this loop");
+		struct timespec pause = { .tv_nsec = NS_PER_MS / 2 };
+		nanosleep(&pause, NULL);
+	}
+}
+
 static void engine_stop(void *self)
 {
 	struct engine *e = self;
 	char path[PATH_BYTES];
 	e->stopping = true;
-	inbox_flush(e->inbox);
-	/* What is undecided stays in the inbox; what is decided is written now. */
-	bool clean = true;
-	if (control_wait(e->store, STOP_WAIT) == OK)
-		engine_turn(e);
-	clean = control_wait(e->store, STOP_WAIT) == OK;
-	if (clean)
-		engine_turn(e); /* answers */
+	bool clean = drain(e);
 	e->stopped = true;
 	if (clean && path_of(e, "clean", path))
 		ignore_err(os_replace_file(e->os, path, STR("1\n"), 0600), "the next start then says that it was a crash");

@@ -307,9 +307,9 @@ void engine_turn(struct engine *e)
 	decide(e);
 	if (e->stopped)
 		return;
-	if (!e->walk && !e->begun)
+	if (!e->walk && !e->begun && !e->stopping)
 		engine_begin(e);
-	if (e->begun) {
+	if (e->begun && !e->stopping) {
 		todo_append(e);
 		pages_turn(e);
 		tick(e);

@@ -449,8 +449,7 @@ static enum err list_prepare(struct control_reader *r, const struct control_inci
 	buf_add_c(&b, count ? "SELECT count(*)" : "SELECT " INCIDENT_COLUMNS);
 	filters_add(&b, q);
 	if (!count)
-		buf_printf(&b, " ORDER BY %sid%s LIMIT ?6 OFFSET ?7", q->high_first ? "urgency, " : "",
-		    q->oldest_first ? "" : " DESC");
+		buf_printf(&b, " ORDER BY id%s LIMIT ?6 OFFSET ?7", q->oldest_first ? "" : " DESC");
 	enum err e = b.err;
 	sqlite3_stmt *s = NULL;
 	if (e == OK)
@@ -468,31 +467,70 @@ static enum err list_prepare(struct control_reader *r, const struct control_inci
 	return OK;
 }
 
+static enum err list_rows(struct control_reader *r, const struct control_incident_query *q, struct rows *rows,
+    bool *ret_more)
+{
+	own(db_finalize) sqlite3_stmt *s = NULL;
+	enum err e = list_prepare(r, q, false, rows->arena, &s);
+	start_clock(r);
+	return e == OK ? collect(s, keep_incident, rows, rows->count + q->limit, ret_more) : e;
+}
+
+static enum err list_count(struct control_reader *r, const struct control_incident_query *q, struct arena *a,
+    uint64_t *ret)
+{
+	own(db_finalize) sqlite3_stmt *s = NULL;
+	enum err e = list_prepare(r, q, true, a, &s);
+	start_clock(r);
+	if (e != OK)
+		return e;
+	int code = sqlite3_step(s);
+	if (code == SQLITE_ROW)
+		*ret = db_u64(s, 0);
+	return code == SQLITE_ROW ? OK : db_err(code) == OK ? ERR_IO : db_err(code);
+}
+
+/* First those of high urgency, then the others: two lists in their own order, so nothing is sorted. */
+static enum err list_high_first(struct control_reader *r, const struct control_incident_query *q, struct rows *rows,
+    bool *ret_more)
+{
+	struct control_incident_query part = *q;
+	unsigned all = q->urgencies ? q->urgencies : (1u << URGENCY_COUNT) - 1;
+	uint64_t high = 0;
+	bool more = false;
+	enum err e = OK;
+	part.urgencies = all & 1u << URGENCY_HIGH;
+	if (part.urgencies)
+		e = list_rows(r, &part, rows, &more);
+	if (e == OK && !more && part.urgencies && rows->count == 0 && q->offset)
+		e = list_count(r, &part, rows->arena, &high);
+	part.urgencies = all & 1u << URGENCY_LOW;
+	if (e == OK && !more && part.urgencies) {
+		part.offset = rows->count ? 0 : q->offset - (size_t)high;
+		part.limit = q->limit - rows->count;
+		if (part.limit == 0) {
+			uint64_t low = 0;
+			e = list_count(r, &part, rows->arena, &low);
+			more = low > 0;
+		} else {
+			e = list_rows(r, &part, rows, &more);
+		}
+	}
+	*ret_more = more;
+	return e;
+}
+
 enum err control_incidents(struct control_reader *r, const struct control_incident_query *q, struct arena *a,
     struct control_incidents *ret)
 {
 	struct control_incidents out = { 0 };
 	struct rows rows = { .arena = a, .size = sizeof(struct incident) };
 	assert(q->limit >= 1);
-	assert(URGENCY_HIGH < URGENCY_LOW && str_cmp(urgency_name[URGENCY_HIGH], urgency_name[URGENCY_LOW]) < 0);
 	if (q->service_count > 500)
 		return ERR_LIMIT;
-	start_clock(r);
-	own(db_finalize) sqlite3_stmt *s = NULL;
-	own(db_finalize) sqlite3_stmt *count = NULL;
-	enum err e = list_prepare(r, q, false, a, &s);
-	start_clock(r);
-	if (e == OK)
-		e = collect(s, keep_incident, &rows, q->limit, &out.more);
-	if (e == OK && q->total) {
-		e = list_prepare(r, q, true, a, &count);
-		start_clock(r);
-		if (e == OK) {
-			int code = sqlite3_step(count);
-			out.total = code == SQLITE_ROW ? db_u64(count, 0) : 0;
-			e = db_err(code);
-		}
-	}
+	enum err e = q->high_first ? list_high_first(r, q, &rows, &out.more) : list_rows(r, q, &rows, &out.more);
+	if (e == OK && q->total)
+		e = list_count(r, q, a, &out.total);
 	if (e != OK)
 		return e;
 	out.list = (struct incident *)(void *)rows.list;
