@@ -284,7 +284,8 @@ static void row_set(struct rows *r, struct row *row, struct row *after)
 		r->undo_cap = r->undo_cap ? r->undo_cap * 2 : 256;
 		r->undos = must(mem_resize(&mem_system, r->undos, r->undo_cap, sizeof(*r->undos)));
 	}
-	r->undos[r->undo_count++] = (struct undo_row){ row, row->exists, *row };
+	r->undos[r->undo_count++] = (struct undo_row){ row, row->exists,
+		row->kind == ROW_TIMER && !after->exists, *row };
 	after->kind = row->kind;
 	after->key = row->key;
 	after->hash = after->exists ? row_hash(after) : 0;
@@ -380,6 +381,10 @@ struct rows_mark rows_mark(const struct rows *r)
 void rows_commit(struct rows *r, struct rows_mark upto)
 {
 	assert(upto.undos <= r->undo_count && upto.logs <= r->log_undo_count);
+	for (size_t i = 0; i < upto.undos; i++) {
+		if (r->undos[i].clears)
+			(void)map_remove(r->by_id[ROW_TIMER], r->undos[i].row->key);
+	}
 	r->undo_count -= upto.undos;
 	if (r->undo_count)
 		memmove(r->undos, r->undos + upto.undos, r->undo_count * sizeof(*r->undos));

@@ -39,7 +39,7 @@ struct row {
 
 struct undo_row {
 	struct row *row;
-	bool existed;
+	bool existed, clears; /* clears: a timer that goes for good */
 	struct row before;
 };
 

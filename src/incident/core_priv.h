@@ -301,6 +301,8 @@ void escalation_next(struct core *c, ref inc, enum assign_how how, const struct 
 /* Pages this one as well, when he can be. */
 void escalation_page(struct core *c, ref inc, struct str user);
 void escalation_notify_due(struct core *c, ref inc, struct str user, struct str contact);
+/* Pages the other contacts of the message's user that were not tried while it was under way. */
+void escalation_others(struct core *c, ref inc, ref msg);
 /* The page to this user's contact failed for good: his other contacts, the next step or the fallback. */
 void escalation_failed(struct core *c, ref inc, ref msg);
 /* Promise 2: a triggered incident has a timer that pages, a page on its way, or somebody was told. */

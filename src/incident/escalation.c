@@ -337,9 +337,9 @@ void escalation_next(struct core *c, ref i, enum assign_how how, const struct ca
 
 /* -- when pages fail ------------------------------------------------------------------------------ */
 
-/* Has the failed page's user another contact that was not tried while it was under way? */
-static void page_others(struct core *c, ref i, const struct msg *failed)
+void escalation_others(struct core *c, ref i, ref msg)
 {
+	const struct msg *failed = msg_at(c, msg);
 	int32_t user = directory_user(c->dir, text_str(failed->user));
 	if (!failed->user || user < 0)
 		return;
@@ -370,7 +370,7 @@ void escalation_failed(struct core *c, ref i, ref failed)
 {
 	if (inc_at(c, i)->status != INCIDENT_TRIGGERED)
 		return;
-	page_others(c, i, msg_at(c, failed));
+	escalation_others(c, i, failed);
 	ref t = incident_timer(c, i, TIMER_ESCALATE);
 	bool reached = false;
 	for (ref m = inc_at(c, i)->messages; m != 0 && t != 0 && !reached; m = msg_at(c, m)->next)

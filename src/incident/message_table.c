@@ -4,6 +4,8 @@
  * nobody hears of is followed by another one until the attempts are used up. The waits grow, and each attempt
  * takes the next provider of the contact's kind, so that one broken provider costs seconds.
  *
+ * When a few attempts have failed, the person's other contacts are paged as well, and the attempts go on.
+ *
  * A page that may have gone out is sent again as a possible duplicate: better twice than never.
  * Late good news counts whatever the state; late bad news about an older attempt does not.
  */
@@ -14,6 +16,7 @@
 
 #define RECEIPT_WAIT SPAN_S(60)
 #define ATTEMPT_MAX 12 /* about 35 minutes */
+#define ATTEMPT_OTHERS 3 /* failed: the person's other contacts are paged beside the further attempts */
 #define ATTEMPT_MAX_LESS 6 /* test pages and good news */
 
 static const struct span retry_wait[] = { SPAN_S(5), SPAN_S(15), SPAN_S(30), SPAN_S(60), SPAN_S(120),
@@ -294,7 +297,10 @@ static void act_delivered(struct core *c, ref r, struct wall next)
 
 static void wait_or_go(struct core *c, ref r, struct wall next)
 {
-	timer_clear(c, msg_at(c, r)->timer);
+	const struct msg *m = msg_at(c, r);
+	timer_clear(c, m->timer);
+	if (m->attempt == ATTEMPT_OTHERS && m->inc && m->purpose == PURPOSE_INCIDENT)
+		escalation_others(c, m->inc, r);
 	if (next.ns > c->now.ns)
 		timer_set(c, TIMER_RETRY, r, next);
 	else
