@@ -2,12 +2,13 @@
  *
  * See the header. Waiting is by poll, so that a stop is seen; after a small batch under load the thread
  * rests for a moment, because a full call costs half of what several small ones cost.
+ *
+ * UDP_GRO is not used, though it makes bursts of one sender much cheaper: the kernel then counts a whole
+ * burst that it drops as one, and what was sent would no longer be what is stored and what is counted as dropped.
  */
 #include "role/telemetry/receiver.h"
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/udp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -16,9 +17,6 @@
 #include <unistd.h>
 #include <linux/sock_diag.h>
 
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
 #ifndef SO_MEMINFO
 #define SO_MEMINFO 55
 #endif
@@ -28,10 +26,6 @@
 #define SMALL_BATCH 8
 #define REST_NS 100000
 
-struct control {
-	_Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(64)];
-};
-
 struct receiver {
 	const struct mem *mem;
 	struct agg *agg;
@@ -40,7 +34,6 @@ struct receiver {
 	pthread_t thread;
 	struct mmsghdr messages[BATCH];
 	struct iovec parts[BATCH];
-	struct control controls[BATCH];
 	char *buffers;
 	struct receiver_counters counters; /* with __atomic: the thread writes, anybody reads */
 };
@@ -52,10 +45,9 @@ static void count(uint64_t *counter, uint64_t n)
 
 static void set_up_socket(struct receiver *r)
 {
-	int want = (int)RECEIVER_BUFFER_BYTES, on = 1, got = 0;
+	int want = (int)RECEIVER_BUFFER_BYTES, got = 0;
 	if (setsockopt(r->fd, SOL_SOCKET, SO_RCVBUFFORCE, &want, sizeof(want)) != 0)
 		(void)setsockopt(r->fd, SOL_SOCKET, SO_RCVBUF, &want, sizeof(want));
-	r->counters.gro = setsockopt(r->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) == 0;
 	socklen_t len = sizeof(got);
 	if (getsockopt(r->fd, SOL_SOCKET, SO_RCVBUF, &got, &len) == 0 && got > 0)
 		r->counters.buffer_bytes = (uint32_t)got / 2; /* the kernel doubles what it was asked for */
@@ -73,45 +65,20 @@ static void prepare(struct receiver *r)
 {
 	for (unsigned i = 0; i < BATCH; i++) {
 		r->parts[i] = (struct iovec){ r->buffers + (size_t)i * DATAGRAM_MAX, DATAGRAM_MAX };
-		r->messages[i].msg_hdr = (struct msghdr){ .msg_iov = &r->parts[i], .msg_iovlen = 1,
-			.msg_control = r->controls[i].bytes, .msg_controllen = sizeof(r->controls[i].bytes) };
+		r->messages[i].msg_hdr = (struct msghdr){ .msg_iov = &r->parts[i], .msg_iovlen = 1 };
 	}
-}
-
-/* The size of the datagrams that the kernel put together, or 0: it is one. */
-static size_t segment_size(const struct msghdr *m)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR((struct msghdr *)(uintptr_t)m, c)) {
-		if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
-			int size = 0;
-			memcpy(&size, CMSG_DATA(c), sizeof(size));
-			return size > 0 ? (size_t)size : 0;
-		}
-	}
-	return 0;
 }
 
 static void take(struct receiver *r, const struct mmsghdr *m)
 {
-	struct str all = str_make(m->msg_hdr.msg_iov->iov_base, m->msg_len);
-	size_t size = segment_size(&m->msg_hdr);
 	if (m->msg_hdr.msg_flags & MSG_TRUNC)
 		count(&r->counters.truncated, 1);
-	if (size == 0 || size >= all.len) {
-		agg_take(r->agg, all);
-		return;
-	}
-	for (size_t at = 0; at < all.len; at += size)
-		agg_take(r->agg, str_first(str_from(all, at), size));
+	agg_take(r->agg, str_make(m->msg_hdr.msg_iov->iov_base, m->msg_len));
 }
 
 /* One call; how many messages it gave, -1: nothing is there. */
 static int receive(struct receiver *r)
 {
-	for (unsigned i = 0; i < BATCH; i++) {
-		r->messages[i].msg_hdr.msg_controllen = sizeof(r->controls[i].bytes);
-		r->messages[i].msg_hdr.msg_flags = 0;
-	}
 	int n = recvmmsg(r->fd, r->messages, BATCH, MSG_DONTWAIT, NULL);
 	if (n <= 0) {
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
@@ -206,6 +173,5 @@ void receiver_counters(struct receiver *r, struct receiver_counters *ret)
 		.truncated = __atomic_load_n(&r->counters.truncated, __ATOMIC_RELAXED),
 		.errors = __atomic_load_n(&r->counters.errors, __ATOMIC_RELAXED),
 		.buffer_bytes = r->counters.buffer_bytes,
-		.gro = r->counters.gro,
 	};
 }

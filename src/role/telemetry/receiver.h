@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A thread that does nothing but receive StatsD datagrams and hand them to the aggregation, so that no
- * flush, query or slow disk makes the socket's buffer run over. Batches by recvmmsg, UDP_GRO where the kernel
- * has it, an 8 MiB receive buffer (asked for with SO_RCVBUFFORCE, else SO_RCVBUF), and what the kernel
- * dropped all the same is read from the socket itself (SO_MEMINFO).
+ * flush, query or slow disk makes the socket's buffer run over. Batches by recvmmsg, an 8 MiB receive buffer
+ * (asked for with SO_RCVBUFFORCE, else SO_RCVBUF), and what the kernel dropped all the same is read from the
+ * socket itself (SO_MEMINFO).
  */
 #pragma once
 #include "role/telemetry/agg.h"
@@ -16,7 +16,6 @@ struct receiver_counters {
 	uint64_t truncated;    /* datagrams larger than a buffer */
 	uint64_t errors;
 	uint32_t buffer_bytes; /* the receive buffer as granted */
-	bool gro;
 };
 
 #define RECEIVER_BUFFER_BYTES (8u << 20)

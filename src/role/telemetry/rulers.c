@@ -208,10 +208,24 @@ static struct mono mono_of(void *ctx)
 	return os->mono(os);
 }
 
+/* Too high and too low are two conditions of one series: each has an alert of its own, told apart by this label, so that
+ * a change from one to the other resolves the first and pages for the second. */
+static void put_labels(struct buf *b, const struct rule_alert *x)
+{
+	bool band = str_eq(x->reason, STR("above")) || str_eq(x->reason, STR("below"));
+	if (!band || x->labels_json.len < 2) {
+		put_str(b, x->labels_json);
+		return;
+	}
+	struct str rest = str_from(x->labels_json, 1);
+	put_u32(b, (uint32_t)(STR("{\"band\":\"above\",").len + rest.len - (rest.len == 1)));
+	buf_printf(b, "{\"band\":\"%.*s\"%s%.*s", STR_ARG(x->reason), rest.len == 1 ? "" : ",", STR_ARG(rest));
+}
+
 static void put_alert(struct buf *b, const struct rule *rule, const struct rule_alert *x)
 {
 	put_str(b, rule->name);
-	put_str(b, x->labels_json);
+	put_labels(b, x);
 	put_u8(b, (uint8_t)x->state);
 	put_f64(b, x->value);
 	put_str(b, x->summary);

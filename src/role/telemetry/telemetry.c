@@ -42,6 +42,7 @@ struct telemetry {
 	struct arena *texts;
 	struct str version, base_url;
 	struct mono started;
+	bool closed;
 	uint64_t samples_refused; /* of other roles; loop writes, keeper reads */
 	uint64_t bad_seen[STATSD_BAD_COUNT];
 };
@@ -320,7 +321,7 @@ static void close_all(struct telemetry *t)
 	notices_close(&t->notices);
 	series_close(&t->store);
 	arena_close(&t->texts);
-	mem_free(t->mem, t);
+	t->closed = true;
 }
 
 static enum err open_parts(struct telemetry *t, const struct json *config)
@@ -364,6 +365,7 @@ static enum err telemetry_open(struct child *child, const struct json *config, v
 	enum err e = open_parts(t, config);
 	if (e != OK) {
 		close_all(t);
+		mem_free(t->mem, t);
 		return e;
 	}
 	loop_timer_after(t->loop, &t->tick, SPAN_S(1));
@@ -374,6 +376,8 @@ static enum err telemetry_open(struct child *child, const struct json *config, v
 static enum err telemetry_config(void *self, const struct json *config)
 {
 	struct telemetry *t = self;
+	if (t->closed)
+		return OK;
 	keeper_set_flush(t->keeper, flush_of(config));
 	rulers_set_interval(t->rulers, interval_of(config));
 	return OK; /* retention and the limit of series take effect with the next start */
@@ -385,6 +389,8 @@ static void telemetry_peer(void *self, enum role peer, struct chan *chan)
 {
 	struct telemetry *t = self;
 	assert(peer < ROLE_COUNT);
+	if (t->closed)
+		return;
 	if (peer == ROLE_ENGINE) {
 		notices_peer(t->notices, chan);
 		rulers_peer(t->rulers, chan);
@@ -406,6 +412,8 @@ static void take_samples(struct telemetry *t, enum role peer, enum msg_type type
 static bool telemetry_message(void *self, enum role peer, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
 {
 	struct telemetry *t = self;
+	if (t->closed)
+		return true;
 	switch (type) {
 	case MSG_HTTP:
 	case MSG_HTTP_BODY:
@@ -427,6 +435,8 @@ static void telemetry_credit(void *self, enum role peer, struct chan *chan, enum
 {
 	struct telemetry *t = self;
 	(void)cls;
+	if (t->closed)
+		return;
 	if (peer == ROLE_ENGINE)
 		notices_send(t->notices);
 	else if (peer == ROLE_WEB || peer == ROLE_WEB2)
@@ -437,7 +447,7 @@ static void telemetry_listen(void *self, struct str name, int fd)
 {
 	struct telemetry *t = self;
 	struct receiver *r = NULL;
-	if (!str_eq(name, STR("statsd")) || t->receiver) {
+	if (!str_eq(name, STR("statsd")) || t->receiver || t->closed) {
 		close(fd);
 		return;
 	}
@@ -457,9 +467,8 @@ static void telemetry_listen(void *self, struct str name, int fd)
 static void telemetry_stop(void *self)
 {
 	struct telemetry *t = self;
-	struct child *child = t->child;
-	close_all(t);
-	child_exit(child, 0);
+	close_all(t); /* t itself stays: channels may still tell that they are gone */
+	child_exit(t->child, 0);
 }
 
 const struct role_body role_telemetry = {
