@@ -90,11 +90,13 @@ export function Chart({ grid, names, hidden, band, firings, height = 300, label,
 				c.globalAlpha = isDark ? .13 : .08;
 				c.fillRect(left, y, width, Math.max(0, top + h - y));
 			}
-			c.globalAlpha = isDark ? .34 : .24;
-			for (const f of firings ?? []) {
-				const a = u.valToPos(f.from, "x", true);
-				const b = u.valToPos(f.to, "x", true);
-				c.fillRect(a, top, Math.max(2, b - a), h);
+			c.globalAlpha = isDark ? .3 : .2;
+			let until = -Infinity; // several series may fire at once: one stripe
+			for (const f of [...(firings ?? [])].sort((x, y) => x.from - y.from)) {
+				const a = Math.max(until, u.valToPos(f.from, "x", true));
+				const b = Math.max(a, u.valToPos(f.to, "x", true));
+				if (b > until) c.fillRect(a, top, Math.max(2, b - a), h);
+				until = Math.max(until, b);
 			}
 			c.restore();
 		};

@@ -108,10 +108,31 @@ export function dayStarts(at: number, count: number, zone: string): number[] {
 	return out;
 }
 
+const names = new Map<string, string>();
 /** "WET", "UTC", "GMT+1": as short as the browser knows it. */
 export function zoneName(at: number, zone: string): string {
-	const parts = formatter(zone, { timeZoneName: "short", hour: "numeric" }, "name").formatToParts(at);
-	return parts.find((p) => p.type === "timeZoneName")?.value ?? zone;
+	const offset = zoneOffset(at, zone);
+	const id = `${zone}|${offset}`;
+	let name = names.get(id);
+	if (name === undefined) {
+		// Each English knows the names of its own part of the world; the others are offsets.
+		for (const locale of ["en-GB", "en-US", "en-AU", "en-IN", "en-ZA"]) {
+			try {
+				const parts = new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: "short" }).formatToParts(at);
+				const found = parts.find((p) => p.type === "timeZoneName")?.value ?? zone;
+				name ??= found;
+				if (!/^(GMT|UTC)[+-]/.test(found)) {
+					name = found;
+					break;
+				}
+			} catch {
+				break; // a zone that this browser lacks
+			}
+		}
+		name ??= "UTC";
+		names.set(id, name);
+	}
+	return name;
 }
 
 /** "22 Nov 13:05", with the year when it is not now's, with seconds on demand; without the zone's name. */

@@ -60,16 +60,17 @@ function instant(at: string | number | null | undefined): number | null {
 }
 
 /** Relative, with the absolute time in the title; `both` shows the absolute one as well. */
-export function Time({ at, both = false, none = "never" }: { at: string | number | null | undefined; both?: boolean | "stack"; none?: string }) {
+export function Time({ at, both = false, none = "never", first = "relative" }: { at: string | number | null | undefined; both?: boolean | "stack"; none?: string; first?: "relative" | "absolute" }) {
 	const t = instant(at);
 	if (t === null) return <span class="faint">{none}</span>;
 	const z = zone();
 	const full = time.fullTime(t, z);
 	const rel = time.relative(t, now.value);
 	return (
-		<time dateTime={new Date(t).toISOString()} title={full} class={both === "stack" ? "time stack" : "time"}>
-			<span>{rel}</span>
-			{both && <span class="abs">{time.dateTime(t, z, now.value)} {time.zoneName(t, z)}</span>}
+		<time dateTime={new Date(t).toISOString()} title={full} class={first === "absolute" ? "time wraps" : both === "stack" ? "time stack" : "time"}>
+			{first === "absolute"
+				? <span>{time.dateTime(t, z, now.value)} {time.zoneName(t, z)} <span class="faint">({rel})</span></span>
+				: <><span>{rel}</span>{both && <span class="abs">{time.dateTime(t, z, now.value)} {time.zoneName(t, z)}</span>}</>}
 		</time>
 	);
 }

@@ -59,16 +59,15 @@ function Contacts({ r, proofs }: { r: api.Resource; proofs: api.Proof[] | null }
 	const contacts = list(r.body.contacts);
 	return (
 		<table class="table blocks">
-			<thead><tr><th scope="col">Contact</th><th scope="col">Type</th><th scope="col" class="wide">Address</th><th scope="col">Proof</th></tr></thead>
+			<thead><tr><th scope="col">Contact</th><th scope="col" class="wide">Address</th><th scope="col">Proof</th></tr></thead>
 			<tbody>
 				{contacts.map((c) => {
 					const proof = proofs?.find((p) => p.kind === "person" && p.subject === `${r.name}/${text(c.name)}`);
 					return (
 						<tr key={text(c.name)}>
 							<th scope="row" class="plain-th">{text(c.name)}</th>
-							<td>{text(c.type)}{text(c.provider) && <span class="faint"> through {text(c.provider)}</span>}</td>
-							<td class="mono break">{text(c.address)}</td>
-							<td class="shrink">{proof && <><ProofMark state={proof.state} /> {proof.proven_at && <span class="small-text"><Time at={proof.proven_at} />, by {provenBy(proof.by)}</span>}</>}</td>
+							<td class="break"><span class="mono">{text(c.address)}</span><div class="faint small-text">{text(c.type)}{text(c.provider) && ` through ${text(c.provider)}`}</div></td>
+							<td class="shrink">{proof && <><ProofMark state={proof.proven_at ? proof.state : proof.state === "proven" ? "never" : proof.state} />{proof.proven_at && <div class="faint small-text"><Time at={proof.proven_at} />, by {provenBy(proof.by)}</div>}</>}</td>
 						</tr>
 					);
 				})}

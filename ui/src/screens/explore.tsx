@@ -61,7 +61,7 @@ export function Legend({ grid, names, hidden, onToggle, cursor }: { grid: Grid; 
 				<thead><tr>
 					<th scope="col" class="wide">Series</th>
 					<th scope="col" class="num fixed">{at !== undefined ? dateTime(at * 1000, zone(), now.value, true) : "Last"}</th>
-					<th scope="col" class="num">Min</th><th scope="col" class="num">Mean</th><th scope="col" class="num">Max</th>
+					<th scope="col" class="num spare">Min</th><th scope="col" class="num spare">Mean</th><th scope="col" class="num">Max</th>
 				</tr></thead>
 				<tbody>
 					{names.map((n, i) => (
@@ -72,7 +72,7 @@ export function Legend({ grid, names, hidden, onToggle, cursor }: { grid: Grid; 
 								</button>
 							</th>
 							<td class="num">{show(cursor !== null ? grid.lines[i]![cursor] ?? null : stats[i]!.last)}</td>
-							<td class="num">{show(stats[i]!.min)}</td><td class="num">{show(stats[i]!.mean)}</td><td class="num">{show(stats[i]!.max)}</td>
+							<td class="num spare">{show(stats[i]!.min)}</td><td class="num spare">{show(stats[i]!.mean)}</td><td class="num">{show(stats[i]!.max)}</td>
 						</tr>
 					))}
 				</tbody>

@@ -18,9 +18,11 @@ const STATE_WORD: Record<string, string> = {
 	intended: "Waiting to be sent", sending: "On its way", accepted: "Accepted by the provider", delivered: "Delivered", failed: "Failed", superseded: "No longer needed",
 };
 
-export function PageState({ state, duplicate }: { state: string; duplicate?: boolean }) {
-	const word = STATE_WORD[state] ?? capital(state);
-	const mark = state === "delivered" ? <Mark tone="good" icon="ok">{word}</Mark>
+export function PageState({ state, duplicate, error = "" }: { state: string; duplicate?: boolean; error?: string }) {
+	const again = error !== "" && (state === "sending" || state === "intended");
+	const word = again ? "Failed, tries again" : STATE_WORD[state] ?? capital(state);
+	const mark = again ? <Mark tone="bad" icon="broken">{word}</Mark>
+		: state === "delivered" ? <Mark tone="good" icon="ok">{word}</Mark>
 		: state === "failed" ? <Mark tone="bad" icon="broken">{word}</Mark>
 		: state === "accepted" ? <Mark tone="accent" icon="mail">{word}</Mark>
 		: <Mark tone="calm" icon={state === "superseded" ? "never" : "clock"}>{word}</Mark>;
@@ -36,7 +38,7 @@ const VIA: Record<string, string> = { ui: "in the UI", link: "by the link in a p
 function Attempt({ p }: { p: PageFacts }) {
 	return (
 		<div class="attempt">
-			<PageState state={p.state} duplicate={p.duplicate} />
+			<PageState state={p.state} duplicate={p.duplicate} error={p.error} />
 			<span class="faint">
 				{p.provider && <>through <strong>{p.provider}</strong>, </>}attempt {p.attempt}{p.address && <>, to <span class="mono">{p.address}</span></>}
 			</span>
@@ -113,19 +115,19 @@ function AlertItem({ a, since, until }: { a: api.Alert; since: number; until: nu
 function Pages({ messages }: { messages: readonly api.Message[] }) {
 	if (messages.length === 0) return <p class="pad faint">No page was made for this incident yet.</p>;
 	return (
-		<table class="table blocks pages-table">
-			<thead><tr><th scope="col">To</th><th scope="col">State</th><th scope="col">Through</th><th scope="col">Last change</th></tr></thead>
-			<tbody>
-				{messages.map((m) => (
-					<tr key={m.id}>
-						<td><strong>{m.user || "Fallback"}</strong> <span class="faint">{m.contact}{m.purpose !== "incident" && `, ${m.purpose}`}</span><div class="faint mono small-text">{m.address}</div></td>
-						<td><PageState state={m.state} duplicate={m.maybe_duplicate} />{m.error && <div class="error-text small-text">{m.error}</div>}</td>
-						<td data-label="Through">{m.provider || "–"} <span class="faint small-text">{m.attempt > 1 ? `attempt ${m.attempt}` : ""}</span></td>
-						<td class="shrink"><Time at={m.changed_at} both="stack" /></td>
-					</tr>
-				))}
-			</tbody>
-		</table>
+		<ul class="sent">
+			{[...messages].sort((a, b) => (a.created_at < b.created_at ? 1 : -1)).map((m) => (
+				<li key={m.id}>
+					<div class="line"><span><strong>{m.user || "Fallback"}</strong> <span class="faint">over {m.contact}{m.purpose !== "incident" && `, ${m.purpose}`}</span></span><Time at={m.changed_at} both /></div>
+					<div class="attempt">
+						<PageState state={m.state} duplicate={m.maybe_duplicate} error={m.error} />
+						<span class="faint">{m.provider && <>through <strong>{m.provider}</strong></>}{m.attempt > 1 && `, attempt ${m.attempt}`}</span>
+						<span class="mono small-text faint break">{m.address}</span>
+						{m.error && <span class="error-text small-text">{m.error}</span>}
+					</div>
+				</li>
+			))}
+		</ul>
 	);
 }
 
@@ -199,9 +201,9 @@ export function IncidentScreen() {
 			{own?.nobody_on_call && i.status !== "resolved" && <div class="note bad" role="alert"><Icon name="alarm" /><div><strong>Nobody was on call.</strong> The fallback contacts were paged instead.</div></div>}
 			{own?.exhausted && i.status === "triggered" && <div class="note bad" role="alert"><Icon name="alarm" /><div><strong>The escalation policy has come to its end</strong> and nobody has acknowledged.</div></div>}
 			{lost && <div class="note bad" role="alert"><Icon name="alarm" /><div><strong>Nothing is scheduled, and nobody was told.</strong> This must not be: tell somebody yourself, and report it.</div></div>}
-			<div class="grid incident-grid">
-				<div class="w7 stack-gap main-column">
-					<Card title="Timeline" aside={`times in ${zoneName(Date.now(), zone())}`}>
+			<div class="grid flat">
+				<div class="w7 stack-gap">
+					<Card class="second" title="Timeline" aside={`times in ${zoneName(Date.now(), zone())}`}>
 						{log.error && !log.data && <Failure error={log.error} what="The timeline cannot be shown" retry={log.reload} />}
 						{!log.data && !log.error && <Loading what="the timeline" rows={6} />}
 						{log.data && (
@@ -225,8 +227,8 @@ export function IncidentScreen() {
 						)}
 					</Card>
 				</div>
-				<div class="w5 stack-gap side-column">
-					<Card title="Facts">
+				<div class="w5 stack-gap">
+					<Card class="fourth" title="Facts">
 						<dl class="facts">
 							<dt>Assigned to</dt><dd>{i.assignments.length > 0 ? i.assignments.map((a) => a.assignee.summary).join(", ") : <span class="faint">nobody</span>}</dd>
 							{i.acknowledgements.length > 0 && <><dt>Acknowledged</dt><dd>{i.acknowledgements.map((a) => <span key={a.at}>{a.acknowledger.summary} <Time at={a.at} both /></span>)}</dd></>}
@@ -238,20 +240,20 @@ export function IncidentScreen() {
 						</dl>
 					</Card>
 					{may && (
-						<form class="card note-form" onSubmit={(e) => void add(e)}>
+						<form class="card note-form third" onSubmit={(e) => void add(e)}>
 							<label for="note">Note <span class="faint">for whoever reads this next</span></label>
 							<textarea id="note" ref={noteRef} rows={2} maxLength={2000} value={note} onInput={(e) => setNote(valueOf(e))}
 								onKeyDown={(e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) void add(); if (e.key === "Escape") e.currentTarget.blur(); }} />
 							<button type="submit" disabled={note.trim() === "" || busy}>Add note</button>
 						</form>
 					)}
-					<Card title="Alerts" aside={alerts.data && plural(alerts.data.total ?? alerts.data.items.length, "alert")}>
+					<Card class="first" title="Alerts" aside={alerts.data && plural(alerts.data.total ?? alerts.data.items.length, "alert")}>
 						{alerts.error && !alerts.data && <Failure error={alerts.error} what="Alerts cannot be shown" retry={alerts.reload} />}
 						{!alerts.data && !alerts.error && <Loading what="alerts" rows={3} />}
 						{alerts.data && <ul class="alerts">{alerts.data.items.map((a) => <AlertItem a={a} key={a.id} since={began} until={ended} />)}</ul>}
 						{alerts.data?.more && <p class="pad faint">The first {alerts.data.items.length} are shown.</p>}
 					</Card>
-					<Card title="Pages" aside={sent.data && plural(messages.length, "message")}>
+					<Card class="fifth" title="Pages" aside={sent.data && plural(messages.length, "message")}>
 						{sent.error && !sent.data && <Failure error={sent.error} what="Pages cannot be shown" retry={sent.reload} />}
 						{!sent.data && !sent.error && <Loading what="pages" rows={3} />}
 						{sent.data && <Pages messages={messages} />}

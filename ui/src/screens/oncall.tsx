@@ -12,13 +12,16 @@ import { hashOf } from "../format";
 
 const DAYS = 14;
 
+/** For bars too narrow for a name; the title and the list below say it in full. */
+const initials = (who: string): string => who.split(/\s+/).map((w) => w.charAt(0).toUpperCase()).join("").slice(0, 2);
+
 function Bar({ s, from, to, zone }: { s: Shift; from: number; to: number; zone: string }) {
 	const left = ((s.from - from) / (to - from)) * 100;
 	const width = ((s.to - s.from) / (to - from)) * 100;
 	const text = `${s.who ?? "Nobody"}, ${dayName(s.from, zone)} ${clock(s.from, zone)} to ${dayName(s.to, zone)} ${clock(s.to, zone)}${s.override ? ", override" : ""}`;
 	return (
-		<div class={`bar ${s.who === null ? "gap" : `p${hashOf(s.who, 6)}`} ${s.override ? "override" : ""}`} style={{ left: `${left}%`, width: `${width}%` }} title={text}>
-			<span>{s.who ?? "Nobody"}</span>
+		<div class={`bar ${width < 5 ? "narrow" : ""} ${s.who === null ? "gap" : `p${hashOf(s.who, 6)}`} ${s.override ? "override" : ""}`} style={{ left: `${left}%`, width: `${width}%` }} title={text}>
+			<span>{s.who === null ? (width >= 6 ? "Nobody" : "") : width >= 5 ? s.who : initials(s.who)}</span>
 		</div>
 	);
 }
@@ -117,7 +120,7 @@ function Levels() {
 						return (
 							<tr key={p}>
 								<th scope="row" class="plain-th"><a href={href(["directory", "EscalationPolicy", p])}>{p}</a></th>
-								<td>{first ? <><strong>{first.map((x) => x.who).join(", ")}</strong>{first[0]!.until && parseTime(first[0]!.until) !== null && <div class="faint small-text">until <Time at={first[0]!.until} both /></div>}</> : <Mark tone="bad" icon="alarm">Nobody</Mark>}</td>
+								<td>{first ? <><strong>{first.map((x) => x.who).join(", ")}</strong>{first[0]!.until && parseTime(first[0]!.until) !== null && <div class="faint small-text">until <Time at={first[0]!.until} first="absolute" /></div>}</> : <Mark tone="bad" icon="alarm">Nobody</Mark>}</td>
 								<td data-label="Then">{order.filter((n) => n > 1).map((n) => names(n)).join(" → ") || <span class="faint">–</span>}</td>
 							</tr>
 						);

@@ -43,14 +43,17 @@ const KIND: Record<string, string> = { provider: "Providers", route: "Routes", p
 const WORST: Record<api.ProofState, number> = { broken: 0, never: 1, stale: 2, proven: 3 };
 
 function Routes({ o }: { o: api.Overview }) {
-	if (o.routes.length === 0) {
+	// The overview knows of providers and routes; people are in the ledger.
+	const ledger = useLoad("overview-people", (s) => api.proofs(s).then((l) => l.filter((p) => p.kind === "person")), true);
+	const all = [...o.routes.filter((r) => r.kind !== "person"), ...(ledger.data ?? o.routes.filter((r) => r.kind === "person"))];
+	if (all.length === 0) {
 		return <Empty title="Nothing to prove yet" icon="shield"><p>Providers, routes and people appear here once they are configured.</p></Empty>;
 	}
-	const kinds = [...new Set(o.routes.map((r) => r.kind))].sort((a, b) => ["provider", "route", "person", "rule"].indexOf(a) - ["provider", "route", "person", "rule"].indexOf(b));
+	const kinds = [...new Set(all.map((r) => r.kind))].sort((a, b) => ["provider", "route", "person", "rule"].indexOf(a) - ["provider", "route", "person", "rule"].indexOf(b));
 	return (
 		<div class="proofs">
 			{kinds.map((k) => {
-				const list = o.routes.filter((r) => r.kind === k).sort((a, b) => WORST[a.state] - WORST[b.state] || (a.subject < b.subject ? -1 : 1));
+				const list = all.filter((r) => r.kind === k).sort((a, b) => WORST[a.state] - WORST[b.state] || (a.subject < b.subject ? -1 : 1));
 				const good = list.filter((r) => r.state === "proven").length;
 				const shown = list.slice(0, 8);
 				return (
@@ -78,14 +81,14 @@ function OnCallNow({ o }: { o: api.Overview }) {
 		return <Empty title="There is no schedule yet" icon="calendar"><p>Schedules say who is on call. Without one, escalation policies page the people whom they name.</p></Empty>;
 	}
 	return (
-		<table class="table">
+		<table class="table blocks">
 			<thead><tr><th scope="col">Schedule</th><th scope="col">Now</th><th scope="col">Next</th></tr></thead>
 			<tbody>
 				{o.oncalls.map((c) => (
 					<tr key={c.schedule}>
 						<th scope="row" class="plain-th"><a href={href(["oncall"], { schedule: c.schedule })}>{c.schedule}</a></th>
-						<td>{c.user ? <strong>{c.user}</strong> : <Mark tone="bad" icon="alarm">Nobody</Mark>}{c.until && <div class="faint small-text">until <Time at={c.until} both /></div>}</td>
-						<td>{c.next_user || <span class="faint">–</span>}</td>
+						<td>{c.user ? <strong>{c.user}</strong> : <Mark tone="bad" icon="alarm">Nobody</Mark>}{c.until && <div class="faint small-text">until <Time at={c.until} first="absolute" /></div>}</td>
+						<td data-label="Next">{c.next_user || <span class="faint">–</span>}</td>
 					</tr>
 				))}
 			</tbody>
@@ -120,10 +123,9 @@ function OpenIncidents({ o }: { o: api.Overview }) {
 		<ul class="open-list">
 			{list.data.items.map((i) => (
 				<li key={i.id}>
-					<StatusMark status={i.status} />
-					<a href={href(["incidents", i.id])}>{i.title}</a>
-					<span class="faint">{i.service.summary}</span>
-					<span class="when"><Time at={i.created_at} /></span>
+					<span><StatusMark status={i.status} /></span>
+					<div><a href={href(["incidents", i.id])}>{i.title}</a><div class="under"><span>{i.service.summary}</span><span>{i.assignments.length > 0 ? i.assignments.map((a) => a.assignee.summary).join(", ") : "assigned to nobody"}</span></div></div>
+					<span class="when"><Time at={i.created_at} both="stack" /></span>
 				</li>
 			))}
 		</ul>
@@ -154,25 +156,25 @@ export function OverviewScreen() {
 				<div class="note warn" role="status"><Icon name="clock" /><div>This device's clock and the server's differ by {formatSpan(skew)}. Ages shown here are off by as much.</div></div>
 			)}
 			<PagingVerdict o={o} at={load.at!} />
-			<div class="grid">
+			<div class="grid flat">
 				<div class="w7 stack-gap">
 					<Card
-						title="Open incidents"
+						class="first" title="Open incidents"
 						aside={<>{n.triggered > 0 ? <strong class="bad-text">{n.triggered} triggered</strong> : "none triggered"}, {n.acknowledged} acknowledged · <a href={href(["incidents"])}>All</a></>}
 					>
 						<OpenIncidents o={o} />
 					</Card>
-					<Card title="Traffic" aside="the last hour, a minute each">
+					<Card class="third" title="Traffic" aside="the last hour, a minute each">
 						<div class="pad traffic">
 							<Bars rates={o.rates.events_per_minute} what="Events in" />
 							<Bars rates={o.rates.pages_per_minute} what="Pages out" tone="warn" />
 						</div>
 					</Card>
-					<Card title="Proofs" aside={<a href={href(["proof"])}>Ledger</a>}><Routes o={o} /></Card>
+					<Card class="fourth" title="Proofs" aside={<a href={href(["proof"])}>Ledger</a>}><Routes o={o} /></Card>
 				</div>
 				<div class="w5 stack-gap">
-					<Card title="On call" aside={<a href={href(["oncall"])}>Timelines</a>}><OnCallNow o={o} /></Card>
-					<Card title="Quis itself" aside={o.roles.every((r) => r.ok) ? `${o.roles.length} roles, all well` : <strong class="bad-text">{o.roles.filter((r) => !r.ok).length} not well</strong>}><Roles o={o} /></Card>
+					<Card class="second" title="On call" aside={<a href={href(["oncall"])}>Timelines</a>}><OnCallNow o={o} /></Card>
+					<Card class="fifth" title="Quis itself" aside={o.roles.every((r) => r.ok) ? `${o.roles.length} roles, all well` : <strong class="bad-text">{o.roles.filter((r) => !r.ok).length} not well</strong>}><Roles o={o} /></Card>
 				</div>
 			</div>
 		</>

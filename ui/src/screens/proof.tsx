@@ -53,7 +53,7 @@ function Tests({ since }: { since: number }) {
 			<ul class="tests" aria-live="polite">
 				{list.map((m) => (
 					<li key={m.id}>
-						<strong>{m.user || "Fallback"}</strong><span>{m.contact}</span><PageState state={m.state} duplicate={m.maybe_duplicate} />
+						<strong>{m.user || "Fallback"}</strong><span>{m.contact}</span><PageState state={m.state} duplicate={m.maybe_duplicate} error={m.error} />
 						<span class="faint">{m.provider && `through ${m.provider}`}</span><Time at={m.created_at} both />
 						{m.error && <span class="error-text">{m.error}</span>}
 					</li>
