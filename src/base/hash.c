@@ -25,6 +25,12 @@ struct hash128 hash128(struct str s, uint64_t seed)
 	return (struct hash128){ h.low64, h.high64 };
 }
 
+uint64_t hash_xxh64(struct str s)
+{
+	assert(s.ptr || s.len == 0);
+	return XXH64(s.len ? s.ptr : "", s.len, 0);
+}
+
 /* The remainders of the 256 bytes by the reflected polynomial 0x82f63b78. */
 /* clang-format off */
 static const uint32_t crc_table[256] = {

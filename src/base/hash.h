@@ -9,6 +9,8 @@
 struct hash128 { uint64_t lo, hi; };
 uint64_t hash64(struct str s, uint64_t seed);
 struct hash128 hash128(struct str s, uint64_t seed);
+/* XXH64 with seed 0: only where others' rules ask for it. */
+uint64_t hash_xxh64(struct str s);
 /* Mixes one more word into a running hash; for histories and ids. */
 static inline uint64_t hash_mix(uint64_t h, uint64_t v)
 {

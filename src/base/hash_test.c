@@ -51,6 +51,8 @@ static void xxh3_vectors_and_seeds(void **state)
 	assert_true(hash64(STR("a"), 0) != hash64(STR("a"), 1));
 	assert_true(hash64(STR("a"), 0) != hash64(STR("b"), 0));
 	assert_true(hash128(STR("a"), 0).lo != hash128(STR("a"), 1).lo);
+	assert_true(hash_xxh64(STR("")) == UINT64_C(0xef46db3751d8e999));
+	assert_true(hash_xxh64(STR("a")) == UINT64_C(0xd24ec4f1a98c6e5b));
 }
 
 static void mixing_depends_on_order(void **state)

@@ -552,6 +552,9 @@ enum err hist_sum_start(struct arena *a, const struct hist *h, struct hist_sum *
 	struct hist_bucket *low = (struct hist_bucket *)s.low.pos;
 	for (uint32_t i = 0; i < s.low.pos_count; i++)
 		low[i].count = 0;
+	low = (struct hist_bucket *)s.low.neg;
+	for (uint32_t i = 0; i < s.low.neg_count; i++)
+		low[i].count = 0;
 	*ret = s;
 	return OK;
 }
@@ -659,4 +662,27 @@ enum err hist_sum_end(struct arena *a, const struct hist_sum *s, struct hist *re
 		neg[i].count += s->low.neg[i].count;
 	*ret = out;
 	return OK;
+}
+
+bool hist_sum_overflowed(const struct hist_sum *s)
+{
+	const struct hist *h = &s->total;
+	bool inf = isinf(h->count) || isinf(h->sum) || isinf(h->zero_count);
+	for (uint32_t i = 0; i < h->pos_count; i++)
+		inf = inf || isinf(h->pos[i].count);
+	for (uint32_t i = 0; i < h->neg_count; i++)
+		inf = inf || isinf(h->neg[i].count);
+	return inf;
+}
+
+enum err hist_mean_add(struct arena *a, struct hist_sum *s, const struct hist *h, double n)
+{
+	assert(n >= 1);
+	if (n == 1)
+		return hist_sum_start(a, h, s);
+	struct hist part;
+	enum err e = hist_sum_scale(a, s, (n - 1) / n);
+	if (e == OK)
+		e = hist_divide(a, h, n, &part);
+	return e == OK ? hist_sum_add(a, s, &part, NULL) : e;
 }

@@ -99,6 +99,12 @@ must_check enum err hist_sum_add(
 /* Both parts times f (1/n turns a sum into a mean). */
 must_check enum err hist_sum_scale(struct arena *a, struct hist_sum *s, double f);
 must_check enum err hist_sum_end(struct arena *a, const struct hist_sum *s, struct hist *ret);
+/* The sum left the range of a double: some part of it is infinite. */
+bool hist_sum_overflowed(const struct hist_sum *s);
+/* The mean as a running mean, which does not overflow where the sum would. One more histogram: with
+ * n = 1 it starts s. */
+must_check enum err hist_mean_add(
+    struct arena *a, struct hist_sum *s, const struct hist *h, double n);
 
 /* Walks the non-empty and empty buckets by rising borders: negative, zero (when it counts),
  * positive. */

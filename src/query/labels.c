@@ -49,6 +49,28 @@ uint64_t labels_hash(struct labels l)
 	return h;
 }
 
+static void add_sized(struct buf *b, struct str s)
+{
+	if (s.len < 255) {
+		buf_add_char(b, (char)s.len);
+	} else {
+		buf_add_char(b, (char)255);
+		for (int shift = 0; shift < 24; shift += 8)
+			buf_add_char(b, (char)(s.len >> shift & 255));
+	}
+	buf_add(b, s);
+}
+
+uint64_t labels_hash_prometheus(struct labels l, struct buf *scratch)
+{
+	buf_clear(scratch);
+	for (uint32_t i = 0; i < l.count; i++) {
+		add_sized(scratch, l.list[i].name);
+		add_sized(scratch, l.list[i].value);
+	}
+	return scratch->err == OK ? hash_xxh64(buf_str(scratch)) : 0;
+}
+
 void labels_quote(struct buf *b, struct str s)
 {
 	buf_add_char(b, '"');

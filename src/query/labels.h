@@ -27,6 +27,9 @@ struct str labels_get(struct labels l, struct str name);
 int labels_cmp(struct labels a, struct labels b);
 bool labels_eq(struct labels a, struct labels b);
 uint64_t labels_hash(struct labels l);
+/* The hash that Prometheus has for this set (XXH64 of its strings, each with its length before it);
+ * limit_ratio chooses by it. The buffer is scratch; 0 when it is in error. */
+uint64_t labels_hash_prometheus(struct labels l, struct buf *scratch);
 /* {"__name__":"up","job":"x"} */
 void labels_json(struct labels l, struct buf *b);
 /* up{job="x"}, or {job="x"} without a name; names that are not plain are quoted: {"my.up",

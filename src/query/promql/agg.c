@@ -141,6 +141,21 @@ static bool add_hist(struct agg *a, struct total *t, const struct hist *h)
 	return e == OK || e == ERR_INPUT || ev_memory(a->ev);
 }
 
+/* The sum into the mean; where the sum overflowed, a running mean over the members. */
+static enum err mean_hist(struct agg *a, const struct group *g, struct total *t, size_t i)
+{
+	if (!hist_sum_overflowed(&t->hist))
+		return hist_sum_scale(a->ev->arena, &t->hist, 1 / t->n);
+	enum err e = OK;
+	double n = 0;
+	for (size_t k = 0; e == OK && k < g->count; k++) {
+		const struct hist *h = slot_hist(member(a, g, k), i);
+		if (h)
+			e = hist_mean_add(a->ev->arena, &t->hist, h, ++n);
+	}
+	return e;
+}
+
 static bool end_hist(
     struct agg *a, const struct group *g, struct total *t, size_t i, bool mean, struct row *out)
 {
@@ -158,7 +173,7 @@ static bool end_hist(
 	if (t->reconciled)
 		ev_note(a->ev, false, a->pos,
 		    "mismatched custom buckets were reconciled during aggregation");
-	if (!h || (mean && hist_sum_scale(a->ev->arena, &t->hist, 1 / t->n) != OK) ||
+	if (!h || (mean && mean_hist(a, g, t, i) != OK) ||
 	    hist_sum_end(a->ev->arena, &t->hist, h) != OK || hist_compact(a->ev->arena, h, h) != OK)
 		return ev_memory(a->ev);
 	return row_set_hist(a->ev, a->f, out, i, h);
@@ -320,8 +335,22 @@ static void insert_pick(struct pick *picks, size_t *n, size_t max, struct pick p
 	picks[at] = p;
 }
 
+/* Where each row of a group stands between 0 and 1, for limit_ratio. */
+static bool shares_of(struct agg *a, const struct group *g, double *ret)
+{
+	struct buf b = buf_make(&mem_system, 1 << 24);
+	bool ok = true;
+	for (size_t k = 0; k < g->count; k++) {
+		ret[k] = (double)labels_hash_prometheus(member(a, g, k)->labels, &b) / 0x1p64;
+		ok = ok && b.err == OK;
+	}
+	buf_free(&b);
+	return ok || ev_memory(a->ev);
+}
+
 /* The rows of a group to keep at one step, best first; the number of them. */
-static size_t choose(struct agg *a, const struct group *g, size_t i, struct pick *picks)
+static size_t choose(
+    struct agg *a, const struct group *g, const double *shares, size_t i, struct pick *picks)
 {
 	enum promql_agg op = a->e->agg.op;
 	double sign = op == AGG_BOTTOMK ? -1 : 1, p = a->param[i];
@@ -338,8 +367,7 @@ static size_t choose(struct agg *a, const struct group *g, size_t i, struct pick
 		}
 		if (op == AGG_LIMIT_RATIO) {
 			double ratio = p < -1 ? -1 : p > 1 ? 1 : p;
-			double share = (double)labels_hash(r->labels) / 18446744073709551616.0;
-			if (ratio >= 0 ? share < ratio : share >= 1 + ratio)
+			if (ratio >= 0 ? shares[k] < ratio : shares[k] >= 1 + ratio)
 				picks[n++] = (struct pick){ 0, k };
 			continue;
 		}
@@ -370,12 +398,15 @@ static bool pick_groups(struct agg *a, struct rows *ret)
 		const struct group *group = &a->groups[g];
 		struct pick *picks = arena_new(ev->arena, struct pick, group->count);
 		size_t *place = arena_new(ev->arena, size_t, group->count); /* 1-based in out */
-		if (!picks || !place)
+		double *shares = arena_new(ev->arena, double, group->count);
+		if (!picks || !place || !shares)
 			return ev_memory(ev);
+		if (a->e->agg.op == AGG_LIMIT_RATIO && !shares_of(a, group, shares))
+			return false;
 		for (size_t i = 0; i < a->f->steps; i++) {
 			if (!ev_tick(ev, group->count))
 				return false;
-			size_t n = choose(a, group, i, picks);
+			size_t n = choose(a, group, shares, i, picks);
 			for (size_t x = 0; x < n; x++) {
 				const struct row *r = member(a, group, picks[x].k);
 				size_t *at = &place[picks[x].k];

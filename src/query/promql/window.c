@@ -65,7 +65,10 @@ static bool hist_total(
 	if (note.bounds_reconciled)
 		call_note_bounds(ev, c, "aggregation");
 	struct hist *out = arena_new(ev->arena, struct hist, 1);
-	if (e == OK && mean)
+	bool running = e == OK && mean && hist_sum_overflowed(&s);
+	for (size_t i = 0; running && e == OK && i < w->nh; i++)
+		e = hist_mean_add(ev->arena, &s, w->h[i].hist, (double)i + 1);
+	if (e == OK && mean && !running)
 		e = hist_sum_scale(ev->arena, &s, 1 / (double)w->nh);
 	if (e != OK || !out || hist_sum_end(ev->arena, &s, out) != OK)
 		return ev_memory(ev);
