@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Posts single events over keep-alive connections, one outstanding on each, as fast as the server answers (or at a
- * given rate), and prints one line of JSON: how many were accepted, how fast, and how long each took. What is
- * counted as accepted was answered with the expected status. Loopback only; bounded in count and time.
+ * Posts single events over keep-alive connections, one outstanding on each, as fast as the server
+ * answers (or at a given rate), and prints one line of JSON: how many were accepted, how fast, and
+ * how long each took. What is counted as accepted was answered with the expected status. Loopback
+ * only; bounded in count and time.
  *
- *   events_load --port 7847 --form v2 --key KEY --connections 64 --count 100000 [--seconds 60] [--rate 0] [--from 0] [--same]
- *   events_load --port 9093 --form alertmanager ...
+ *   events_load --port 7847 --form v2 --key KEY --connections 64 --count 100000 [--seconds 60]
+ * [--rate 0] [--from 0] [--same] events_load --port 9093 --form alertmanager ...
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -65,14 +66,19 @@ static int make_body(const struct options *o, long id, char *out, size_t size)
 {
 	if (o->alertmanager)
 		return snprintf(out, size,
-		    "[{\"labels\":{\"alertname\":\"DiskFull%ld\",\"instance\":\"host%ld.example.com:9100\",\"job\":\"node\",\"severity\":\"critical\","
-		    "\"cluster\":\"eu-1\"},\"annotations\":{\"summary\":\"Disk is 99%% full on host%ld\",\"runbook\":\"http://runbooks.example.com/disk\"},"
+		    "[{\"labels\":{\"alertname\":\"DiskFull%ld\",\"instance\":\"host%ld.example."
+		    "com:9100\",\"job\":\"node\",\"severity\":\"critical\","
+		    "\"cluster\":\"eu-1\"},\"annotations\":{\"summary\":\"Disk is 99%% full on "
+		    "host%ld\",\"runbook\":\"http://runbooks.example.com/disk\"},"
 		    "\"generatorURL\":\"http://prometheus.example.com/graph?g0.expr=disk\"}]",
 		    id, id, id);
 	return snprintf(out, size,
-	    "{\"routing_key\":\"%s\",\"event_action\":\"trigger\",\"dedup_key\":\"disk/host%ld\",\"payload\":{\"summary\":\"Disk is 99%% full on "
-	    "host%ld\",\"source\":\"host%ld.example.com\",\"severity\":\"critical\",\"component\":\"node\",\"group\":\"eu-1\",\"class\":\"disk\","
-	    "\"custom_details\":{\"free space\":\"1%%\",\"ping time\":\"1500ms\",\"load avg\":0.75}},\"client\":\"bench\","
+	    "{\"routing_key\":\"%s\",\"event_action\":\"trigger\",\"dedup_key\":\"disk/"
+	    "host%ld\",\"payload\":{\"summary\":\"Disk is 99%% full on "
+	    "host%ld\",\"source\":\"host%ld.example.com\",\"severity\":\"critical\",\"component\":"
+	    "\"node\",\"group\":\"eu-1\",\"class\":\"disk\","
+	    "\"custom_details\":{\"free space\":\"1%%\",\"ping time\":\"1500ms\",\"load "
+	    "avg\":0.75}},\"client\":\"bench\","
 	    "\"client_url\":\"http://prometheus.example.com/graph?g0.expr=disk\"}",
 	    o->key, id, id, id);
 }
@@ -82,7 +88,9 @@ static bool send_next(struct run *r, struct client *c)
 	char body[OUT_MAX], out[OUT_MAX * 2];
 	long id = r->o.same ? 0 : r->o.from + r->sent;
 	int n = make_body(&r->o, id, body, sizeof body);
-	int len = snprintf(out, sizeof out, "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%.*s",
+	int len = snprintf(out, sizeof out,
+	    "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: "
+	    "application/json\r\nContent-Length: %d\r\n\r\n%.*s",
 	    r->o.path, r->o.port, n, n, body);
 	c->sent_at = now_ns();
 	c->in_len = 0;
@@ -108,7 +116,9 @@ static int answer_whole(struct client *c)
 
 static bool client_open(struct run *r, struct client *c)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)r->o.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)r->o.port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int one = 1;
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&a, sizeof a) != 0) {
@@ -167,9 +177,11 @@ static int run_all(struct run *r)
 	struct epoll_event events[256];
 	r->began = r->last_accepted = now_ns();
 	long broken = 0;
-	while (r->answered + broken < r->o.count && (double)(now_ns() - r->began) / 1e9 < r->o.seconds) {
+	while (r->answered + broken < r->o.count &&
+	       (double)(now_ns() - r->began) / 1e9 < r->o.seconds) {
 		for (int i = 0; i < r->o.connections && may_send(r); i++)
-			if (r->clients[i].fd >= 0 && !r->clients[i].busy && !send_next(r, &r->clients[i])) {
+			if (r->clients[i].fd >= 0 && !r->clients[i].busy &&
+			    !send_next(r, &r->clients[i])) {
 				fprintf(stderr, "a connection broke while sending\n");
 				return 1;
 			}
@@ -193,18 +205,25 @@ static void report(struct run *r)
 	qsort(r->latency_ns, (size_t)r->answered, sizeof *r->latency_ns, by_size);
 	if (r->refused)
 		fprintf(stderr, "first refusal: %s\n", r->first_refusal);
-	printf("{\"connections\":%d,\"sent\":%ld,\"accepted\":%ld,\"refused\":%ld,\"seconds\":%.3f,\"per_s\":%.0f,"
+	printf("{\"connections\":%d,\"sent\":%ld,\"accepted\":%ld,\"refused\":%ld,\"seconds\":%.3f,"
+	       "\"per_s\":%.0f,"
 	       "\"ms\":{\"p50\":%.3f,\"p95\":%.3f,\"p99\":%.3f,\"max\":%.3f}}\n",
-	    r->o.connections, r->sent, r->accepted, r->refused, seconds, seconds > 0 ? (double)r->accepted / seconds : 0, percentile_ms(r, 0.5),
+	    r->o.connections, r->sent, r->accepted, r->refused, seconds,
+	    seconds > 0 ? (double)r->accepted / seconds : 0, percentile_ms(r, 0.5),
 	    percentile_ms(r, 0.95), percentile_ms(r, 0.99), percentile_ms(r, 1));
 }
 
 static bool options_read(int argc, char **argv, struct options *o)
 {
-	static const struct option names[] = { { "port", 1, NULL, 'p' }, { "form", 1, NULL, 'f' }, { "key", 1, NULL, 'k' },
-		{ "connections", 1, NULL, 'c' }, { "count", 1, NULL, 'n' }, { "seconds", 1, NULL, 's' }, { "rate", 1, NULL, 'r' },
-		{ "from", 1, NULL, 'o' }, { "same", 0, NULL, 'd' }, { NULL, 0, NULL, 0 } };
-	*o = (struct options){ .connections = 64, .count = 100000, .seconds = 60, .path = "/v2/enqueue", .expected = 202,
+	static const struct option names[] = { { "port", 1, NULL, 'p' }, { "form", 1, NULL, 'f' },
+		{ "key", 1, NULL, 'k' }, { "connections", 1, NULL, 'c' }, { "count", 1, NULL, 'n' },
+		{ "seconds", 1, NULL, 's' }, { "rate", 1, NULL, 'r' }, { "from", 1, NULL, 'o' },
+		{ "same", 0, NULL, 'd' }, { NULL, 0, NULL, 0 } };
+	*o = (struct options){ .connections = 64,
+		.count = 100000,
+		.seconds = 60,
+		.path = "/v2/enqueue",
+		.expected = 202,
 		.key = "0123456789abcdef0123456789abcdef" };
 	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
 		switch (c) {
@@ -224,16 +243,18 @@ static bool options_read(int argc, char **argv, struct options *o)
 		o->path = "/api/v2/alerts";
 		o->expected = 200;
 	}
-	return o->port > 0 && o->port < 65536 && o->connections > 0 && o->connections <= CONNECTIONS_MAX && o->count > 0 &&
-	    o->count <= COUNT_MAX && o->seconds > 0 && o->seconds <= 600 && strlen(o->key) <= 64;
+	return o->port > 0 && o->port < 65536 && o->connections > 0 &&
+	       o->connections <= CONNECTIONS_MAX && o->count > 0 && o->count <= COUNT_MAX &&
+	       o->seconds > 0 && o->seconds <= 600 && strlen(o->key) <= 64;
 }
 
 int main(int argc, char **argv)
 {
 	struct run r = { .epoll_fd = epoll_create1(EPOLL_CLOEXEC) };
 	if (!options_read(argc, argv, &r.o)) {
-		fprintf(stderr, "usage: events_load --port PORT [--form v2|alertmanager] [--key KEY] [--connections N] [--count N] [--seconds S] "
-				"[--rate PER_S] [--from ID] [--same]\n");
+		fprintf(stderr, "usage: events_load --port PORT [--form v2|alertmanager] [--key "
+		                "KEY] [--connections N] [--count N] [--seconds S] "
+		                "[--rate PER_S] [--from ID] [--same]\n");
 		return 2;
 	}
 	r.clients = calloc((size_t)r.o.connections, sizeof *r.clients);

@@ -27,10 +27,13 @@ void error_write(struct buf *b, unsigned code, struct str message, struct str de
 	jw_close(&w, '}');
 }
 
-void call_answer(struct call *call, unsigned status, struct str content_type, struct str headers, struct str body)
+void call_answer(struct call *call, unsigned status, struct str content_type, struct str headers,
+    struct str body)
 {
 	struct http_request *req = call->req;
-	http_answer(req, &(struct http_answer){ .status = status, .content_type = content_type, .headers = headers, .body = body });
+	http_answer(req,
+	    &(struct http_answer){
+	        .status = status, .content_type = content_type, .headers = headers, .body = body });
 }
 
 void call_json(struct call *call, unsigned status, struct str body)
@@ -38,7 +41,8 @@ void call_json(struct call *call, unsigned status, struct str body)
 	call_answer(call, status, content_json, STR(HEADERS_DATA), body);
 }
 
-void call_error(struct call *call, unsigned status, unsigned code, struct str message, struct str detail)
+void call_error(
+    struct call *call, unsigned status, unsigned code, struct str message, struct str detail)
 {
 	struct buf b = buf_make(call->api->mem, 65536);
 	error_write(&b, code, message, detail);
@@ -56,35 +60,41 @@ void call_busy(struct call *call, struct str why)
 	call_error(call, 503, 2000, STR("Service Unavailable"), why);
 }
 
-void job_error(struct job *job, unsigned status, unsigned code, struct str message, struct str detail)
+void job_error(
+    struct job *job, unsigned status, unsigned code, struct str message, struct str detail)
 {
 	assert(status >= 400);
 	buf_clear(&job->out);
 	error_write(&job->out, code, message, detail);
 	job->status = status;
 	job->content_type = content_json;
-	job->headers = status == 503 || status == 429 ? STR(HEADERS_DATA "Retry-After: 1\r\n") :
-							STR(HEADERS_DATA);
+	job->headers = status == 503 || status == 429 ? STR(HEADERS_DATA "Retry-After: 1\r\n")
+	                                              : STR(HEADERS_DATA);
 }
 
 void job_fail(struct job *job, struct worker *worker, enum err e)
 {
 	switch (e) {
 	case ERR_BUSY:
-		job_error(job, 503, 2000, STR("Service Unavailable"), STR("the control store took too long: try again"));
+		job_error(job, 503, 2000, STR("Service Unavailable"),
+		    STR("the control store took too long: try again"));
 		break;
 	case ERR_GONE:
-		job_error(job, 503, 2000, STR("Service Unavailable"), STR("the control store does not exist yet: the engine is starting"));
+		job_error(job, 503, 2000, STR("Service Unavailable"),
+		    STR("the control store does not exist yet: the engine is starting"));
 		break;
 	case ERR_LIMIT:
-		job_error(job, 500, 2000, STR("Internal Server Error"), STR("the answer is too large: ask for less"));
+		job_error(job, 500, 2000, STR("Internal Server Error"),
+		    STR("the answer is too large: ask for less"));
 		break;
 	case ERR_DENIED:
-		job_error(job, 503, 2000, STR("Service Unavailable"), STR("the control store is of another release than this program"));
+		job_error(job, 503, 2000, STR("Service Unavailable"),
+		    STR("the control store is of another release than this program"));
 		break;
 	default:
 		control_reader_close(&worker->reader); /* opened anew by the next */
-		job_error(job, 503, 2000, STR("Service Unavailable"), STR("the control store cannot be read"));
+		job_error(job, 503, 2000, STR("Service Unavailable"),
+		    STR("the control store cannot be read"));
 		break;
 	}
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The web role's centre: a request comes in, its route is found, its caller is known, its handler runs; questions go to
- * the engine and to telemetry and their answers come back. See api_priv.h for calls, jobs and slots.
+ * The web role's centre: a request comes in, its route is found, its caller is known, its handler
+ * runs; questions go to the engine and to telemetry and their answers come back. See api_priv.h for
+ * calls, jobs and slots.
  */
 #include "api/api_priv.h"
 #include "base/enc.h"
@@ -35,7 +36,8 @@ static struct slot *slot_find(struct api *api, uint64_t id)
 	return s->used && s->generation == (uint32_t)(id >> 32) ? s : NULL;
 }
 
-static struct slot *slot_take(struct api *api, struct call *call, enum role peer, slot_answer *answer, void *user)
+static struct slot *slot_take(
+    struct api *api, struct call *call, enum role peer, slot_answer *answer, void *user)
 {
 	if (api->slot_free == 0)
 		return NULL;
@@ -100,9 +102,11 @@ static struct chan *peer_chan(struct api *api, enum role peer)
 #define WAITING_RETRY SPAN_MS(50)
 
 /* An event that cannot be sent now waits its turn; there is room for a bounded number. */
-static enum err wait_in_line(struct api *api, struct slot *slot, enum msg_type type, struct str body, struct mono until)
+static enum err wait_in_line(
+    struct api *api, struct slot *slot, enum msg_type type, struct str body, struct mono until)
 {
-	if (api->waiting_count >= API_WAITING_MAX || api->waiting_bytes + body.len > API_WAITING_BYTES)
+	if (api->waiting_count >= API_WAITING_MAX ||
+	    api->waiting_bytes + body.len > API_WAITING_BYTES)
 		return ERR_BUSY;
 	struct waiting *w = mem_new(api->mem, 1, sizeof *w + body.len);
 	if (!w)
@@ -145,7 +149,9 @@ static void waiting_send(struct api *api)
 		struct slot *s = slot_find(api, w->id);
 		bool late = w->until.ns <= now.ns;
 		if (s && !late) {
-			enum err e = api->engine ? chan_send(api->engine, w->type, w->id, str_make(w->bytes, w->len)) : ERR_GONE;
+			enum err e = api->engine ? chan_send(api->engine, w->type, w->id,
+			                               str_make(w->bytes, w->len))
+			                         : ERR_GONE;
 			if (e != OK)
 				return;
 			s->queued = false;
@@ -169,8 +175,8 @@ static void waiting_retry(struct loop_timer *timer)
 		loop_timer_after(api->loop, &api->waiting_retry, WAITING_RETRY);
 }
 
-enum err ask_patiently(struct api *api, enum msg_type type, struct str record, struct call *call, slot_answer *answer, void *user,
-    struct mono until, bool again)
+enum err ask_patiently(struct api *api, enum msg_type type, struct str record, struct call *call,
+    slot_answer *answer, void *user, struct mono until, bool again)
 {
 	struct slot *s = slot_take(api, call, ROLE_ENGINE, answer, user);
 	if (!s)
@@ -185,8 +191,8 @@ enum err ask_patiently(struct api *api, enum msg_type type, struct str record, s
 	return e;
 }
 
-static enum err ask_slot(struct api *api, enum role peer, enum msg_type type, struct str body, struct call *call,
-    slot_answer *answer, void *user, bool stays, uint64_t *ret_id)
+static enum err ask_slot(struct api *api, enum role peer, enum msg_type type, struct str body,
+    struct call *call, slot_answer *answer, void *user, bool stays, uint64_t *ret_id)
 {
 	struct chan *chan = peer_chan(api, peer);
 	if (!chan)
@@ -204,13 +210,14 @@ static enum err ask_slot(struct api *api, enum role peer, enum msg_type type, st
 	return e;
 }
 
-enum err ask(struct api *api, enum role peer, enum msg_type type, struct str body, struct call *call, slot_answer *answer, void *user)
+enum err ask(struct api *api, enum role peer, enum msg_type type, struct str body,
+    struct call *call, slot_answer *answer, void *user)
 {
 	return ask_slot(api, peer, type, body, call, answer, user, false, NULL);
 }
 
-enum err ask_open(struct api *api, enum role peer, enum msg_type type, struct str body, struct call *call, slot_answer *answer,
-    void *user, uint64_t *ret_id)
+enum err ask_open(struct api *api, enum role peer, enum msg_type type, struct str body,
+    struct call *call, slot_answer *answer, void *user, uint64_t *ret_id)
 {
 	return ask_slot(api, peer, type, body, call, answer, user, true, ret_id);
 }
@@ -223,7 +230,8 @@ struct errand {
 	struct mono until;
 };
 
-/* Busy means that nothing was done, so it is safe to ask again; an engine that went away may have done it, so it is not. */
+/* Busy means that nothing was done, so it is safe to ask again; an engine that went away may have
+ * done it, so it is not. */
 static void errand_answered(struct call *call, void *user, enum msg_type type, struct str body)
 {
 	struct errand *e = user;
@@ -232,21 +240,25 @@ static void errand_answered(struct call *call, void *user, enum msg_type type, s
 		return;
 	if (command_answer_read(type, body, &answer) == OK && answer.code == SUBMIT_BUSY &&
 	    loop_now(call->api->loop).ns < e->until.ns &&
-	    ask_patiently(call->api, MSG_COMMAND, e->bytes, call, errand_answered, e, e->until, true) == OK)
+	    ask_patiently(
+	        call->api, MSG_COMMAND, e->bytes, call, errand_answered, e, e->until, true) == OK)
 		return;
 	e->answer(call, e->user, type, body);
 }
 
-enum err command(struct api *api, const struct record *rec, struct call *call, slot_answer *answer, void *user)
+enum err command(
+    struct api *api, const struct record *rec, struct call *call, slot_answer *answer, void *user)
 {
 	struct errand *errand = arena_new(call->req->arena, struct errand, 1);
 	struct buf b = buf_make(api->mem, RECORD_BYTES_MAX);
 	record_encode(&b, rec);
 	enum err e = !errand ? ERR_NOMEM : b.err;
 	if (e == OK) {
-		*errand = (struct errand){ arena_str(call->req->arena, buf_str(&b)), answer, user, mono_add(loop_now(api->loop), API_WAIT) };
-		e = errand->bytes.ptr ? ask_patiently(api, MSG_COMMAND, errand->bytes, call, errand_answered, errand, errand->until, false) :
-					ERR_LIMIT;
+		*errand = (struct errand){ arena_str(call->req->arena, buf_str(&b)), answer, user,
+			mono_add(loop_now(api->loop), API_WAIT) };
+		e = errand->bytes.ptr ? ask_patiently(api, MSG_COMMAND, errand->bytes, call,
+		                            errand_answered, errand, errand->until, false)
+		                      : ERR_LIMIT;
 	}
 	buf_free(&b);
 	api->counters.commands += e == OK;
@@ -294,7 +306,8 @@ void api_peer(struct api *api, enum role peer, struct chan *chan)
 		waiting_send(api);
 }
 
-bool api_message(struct api *api, enum role peer, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
+bool api_message(struct api *api, enum role peer, struct chan *chan, enum msg_type type,
+    uint64_t id, struct str body)
 {
 	(void)chan;
 	if (type == MSG_CHANGED && peer == ROLE_ENGINE) {
@@ -352,6 +365,18 @@ void call_proceed(struct call *call)
 	}
 }
 
+/* Clients that insist on a host ending in .com can be given ours with one of PagerDuty's behind it,
+ * as a folder. */
+static struct str path_of(struct str path)
+{
+	static const struct str hosts[] = { STR_INIT("/api.pagerduty.com/"),
+		STR_INIT("/events.pagerduty.com/") };
+	for (size_t i = 0; i < ARRAY_COUNT(hosts); i++)
+		if (str_starts(path, hosts[i]))
+			return str_from(path, hosts[i].len - 1);
+	return path;
+}
+
 static void on_begin(void *context, struct http_request *req)
 {
 	struct api *api = context;
@@ -364,12 +389,15 @@ static void on_begin(void *context, struct http_request *req)
 	req->user = call;
 	call->api = api;
 	call->req = req;
-	call->route = route_find(req->arena, req->head.method, req->head.path, call->param, &other);
+	call->route =
+	    route_find(req->arena, req->head.method, path_of(req->head.path), call->param, &other);
 	if (!call->route) {
 		if (other)
-			call_error(call, 405, 2001, STR("Method Not Allowed"), STR("this path exists, but not for this method"));
+			call_error(call, 405, 2001, STR("Method Not Allowed"),
+			    STR("this path exists, but not for this method"));
 		else
-			call_error(call, 404, 2100, STR("Not Found"), STR("there is nothing at this path; see the API reference"));
+			call_error(call, 404, 2100, STR("Not Found"),
+			    STR("there is nothing at this path; see the API reference"));
 		return;
 	}
 	req->body_limit = call->route->body_limit;
@@ -416,12 +444,16 @@ static void on_fault(void *context, struct http_request *req, unsigned status, s
 	if (r->run == event_v2 || r->run == event_change || r->run == event_v1) {
 		struct buf b = buf_make(call->api->mem, 4096);
 		buf_add(&b, STR("{\"status\":\"invalid event\",\"message\":\""));
-		buf_add(&b, status == 413 ? STR("Event is too large") : STR("Event was not received"));
+		buf_add(
+		    &b, status == 413 ? STR("Event is too large") : STR("Event was not received"));
 		buf_add(&b, STR("\",\"errors\":[\""));
-		buf_add(&b, status == 413 ? STR("the event is larger than 512 KiB (524288 bytes)") : text);
+		buf_add(&b,
+		    status == 413 ? STR("the event is larger than 512 KiB (524288 bytes)") : text);
 		buf_add(&b, STR("\"]}"));
 		call->api->counters.events_refused++;
-		call_answer(call, status, content_json, status == 503 ? STR(HEADERS_DATA "Retry-After: 1\r\n") : STR(HEADERS_DATA), buf_str(&b));
+		call_answer(call, status, content_json,
+		    status == 503 ? STR(HEADERS_DATA "Retry-After: 1\r\n") : STR(HEADERS_DATA),
+		    buf_str(&b));
 		buf_free(&b);
 		return;
 	}
@@ -458,11 +490,13 @@ static void on_gone(void *context, struct http_request *req)
 		slot_leave_call(api, &api->slots[call->first_slot - 1]);
 }
 
-static const struct http_handler http_handler = { on_begin, on_body, on_ready, on_fault, on_drained, on_gone };
+static const struct http_handler http_handler = { on_begin, on_body, on_ready, on_fault, on_drained,
+	on_gone };
 
 /* ---- life ---- */
 
-static enum err tokens_read(struct arena *a, const struct json *list, struct token **ret, size_t *ret_count)
+static enum err tokens_read(
+    struct arena *a, const struct json *list, struct token **ret, size_t *ret_count)
 {
 	size_t n = json_is(list, JSON_ARRAY) ? list->count : 0, i = 0;
 	struct token *tokens = arena_new(a, struct token, n);
@@ -491,7 +525,8 @@ enum err api_configure(struct api *api, const struct json *config)
 {
 	struct token *tokens;
 	size_t token_count;
-	/* What is replaced stays until the end: calls in hand still look at it, and reloads are few. */
+	/* What is replaced stays until the end: calls in hand still look at it, and reloads are
+	 * few. */
 	struct arena *a = api->keep;
 	struct link_key key;
 	struct str key_hex = json_get_str(config, STR("link_key"));
@@ -533,7 +568,8 @@ static void tick(struct loop_timer *timer)
 	if (api->ticks % 10 == 0)
 		metrics_send(api);
 	if (!api->engine)
-		child_verdict(api->child, false, STR("serving, but the engine is not connected: events are refused"));
+		child_verdict(api->child, false,
+		    STR("serving, but the engine is not connected: events are refused"));
 	else if (!api->telemetry)
 		child_verdict(api->child, true, STR("serving; telemetry is not connected"));
 	else
@@ -549,14 +585,16 @@ static enum err http_start(struct api *api, const struct json *config)
 		.loop = api->loop,
 		.handler = &http_handler,
 		.context = api,
-		.common_headers = STR("X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n"),
+		.common_headers = STR("X-Content-Type-Options: nosniff\r\nX-Frame-Options: "
+		                      "DENY\r\nReferrer-Policy: no-referrer\r\n"),
 		.tls_certificate = json_get_str(tls, STR("certificate")),
 		.tls_key = json_get_str(tls, STR("key")),
 	};
 	return http_open(&hc, &api->http);
 }
 
-enum err api_open(struct child *child, enum role self, const struct json *config, struct api **ret_api)
+enum err api_open(
+    struct child *child, enum role self, const struct json *config, struct api **ret_api)
 {
 	const struct mem *mem = child_mem(child);
 	if (sodium_init() < 0)

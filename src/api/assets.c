@@ -10,11 +10,16 @@
 static const struct {
 	struct str suffix, type;
 } types[] = {
-	{ STR_INIT(".html"), STR_INIT("text/html; charset=utf-8") }, { STR_INIT(".js"), STR_INIT("text/javascript; charset=utf-8") },
-	{ STR_INIT(".css"), STR_INIT("text/css; charset=utf-8") }, { STR_INIT(".svg"), STR_INIT("image/svg+xml") },
-	{ STR_INIT(".png"), STR_INIT("image/png") }, { STR_INIT(".ico"), STR_INIT("image/x-icon") },
-	{ STR_INIT(".json"), STR_INIT("application/json") }, { STR_INIT(".map"), STR_INIT("application/json") },
-	{ STR_INIT(".txt"), STR_INIT("text/plain; charset=utf-8") }, { STR_INIT(".webmanifest"), STR_INIT("application/manifest+json") },
+	{ STR_INIT(".html"), STR_INIT("text/html; charset=utf-8") },
+	{ STR_INIT(".js"), STR_INIT("text/javascript; charset=utf-8") },
+	{ STR_INIT(".css"), STR_INIT("text/css; charset=utf-8") },
+	{ STR_INIT(".svg"), STR_INIT("image/svg+xml") },
+	{ STR_INIT(".png"), STR_INIT("image/png") },
+	{ STR_INIT(".ico"), STR_INIT("image/x-icon") },
+	{ STR_INIT(".json"), STR_INIT("application/json") },
+	{ STR_INIT(".map"), STR_INIT("application/json") },
+	{ STR_INIT(".txt"), STR_INIT("text/plain; charset=utf-8") },
+	{ STR_INIT(".webmanifest"), STR_INIT("application/manifest+json") },
 	{ STR_INIT(".woff2"), STR_INIT("font/woff2") },
 };
 
@@ -45,7 +50,8 @@ static bool from_folder(struct call *call, struct str path)
 	struct arena *a = call->req->arena;
 	if (!path_safe(path))
 		return false;
-	struct str name = arena_printf(a, "%.*s/%.*s", STR_ARG(api->ui_dir), STR_ARG(str_empty(path) ? STR("index.html") : path));
+	struct str name = arena_printf(a, "%.*s/%.*s", STR_ARG(api->ui_dir),
+	    STR_ARG(str_empty(path) ? STR("index.html") : path));
 	struct buf b = buf_make(api->mem, FILE_MAX);
 	enum err e = name.ptr ? os_read_file(api->os, name.ptr, FILE_MAX, &b) : ERR_NOMEM;
 	if (e == OK) {
@@ -53,7 +59,8 @@ static bool from_folder(struct call *call, struct str path)
 		for (size_t i = 0; i < ARRAY_COUNT(types); i++)
 			if (str_ends(name, types[i].suffix))
 				type = types[i].type;
-		call_answer(call, 200, type, STR(HEADERS_UI "Cache-Control: no-cache\r\n"), buf_str(&b));
+		call_answer(
+		    call, 200, type, STR(HEADERS_UI "Cache-Control: no-cache\r\n"), buf_str(&b));
 	}
 	buf_free(&b);
 	return e == OK;
@@ -65,7 +72,9 @@ static bool accepts_gzip(const struct http_head *head)
 	for (struct str rest = value; rest.ptr && value.ptr;) {
 		struct str item = str_trim(str_cut(&rest, ','));
 		struct str name = str_trim(str_cut(&item, ';'));
-		if (str_eq_nocase(name, STR("gzip")) && !(item.ptr && str_starts(str_trim(item), STR("q=0")) && str_trim(item).len <= 5))
+		if (str_eq_nocase(name, STR("gzip")) &&
+		    !(item.ptr && str_starts(str_trim(item), STR("q=0")) &&
+		        str_trim(item).len <= 5))
 			return true;
 	}
 	return false;
@@ -75,14 +84,17 @@ static void serve(struct call *call, const struct web_asset *asset)
 {
 	struct arena *a = call->req->arena;
 	bool gzip = !str_empty(asset->gzip) && accepts_gzip(&call->req->head);
-	struct str headers = arena_printf(a, "%sETag: \"%.*s\"\r\nCache-Control: %s\r\nVary: Accept-Encoding\r\n%s", HEADERS_UI,
-	    STR_ARG(asset->etag), asset->immutable ? "public, max-age=31536000, immutable" : "no-cache",
-	    gzip ? "Content-Encoding: gzip\r\n" : "");
+	struct str headers =
+	    arena_printf(a, "%sETag: \"%.*s\"\r\nCache-Control: %s\r\nVary: Accept-Encoding\r\n%s",
+	        HEADERS_UI, STR_ARG(asset->etag),
+	        asset->immutable ? "public, max-age=31536000, immutable" : "no-cache",
+	        gzip ? "Content-Encoding: gzip\r\n" : "");
 	struct str match = http_head_get(&call->req->head, STR("If-None-Match"));
 	if (match.ptr && str_find_str(match, asset->etag) < match.len)
 		call_answer(call, 304, STR(""), headers, STR(""));
 	else
-		call_answer(call, 200, asset->content_type, headers, gzip ? asset->gzip : asset->plain);
+		call_answer(
+		    call, 200, asset->content_type, headers, gzip ? asset->gzip : asset->plain);
 }
 
 void asset_get(struct call *call)
@@ -91,10 +103,12 @@ void asset_get(struct call *call)
 	if (!call->param[0].ptr || str_eq(call->req->head.path, STR("/favicon.ico")))
 		path = STR("favicon.ico");
 	if (!str_empty(call->api->ui_dir)) {
-		if (from_folder(call, path) || (!has_dot(path) && from_folder(call, STR("index.html"))))
+		if (from_folder(call, path) ||
+		    (!has_dot(path) && from_folder(call, STR("index.html"))))
 			return;
 	} else {
-		const struct web_asset *asset = str_empty(path) ? web_asset_index() : web_asset_find(path);
+		const struct web_asset *asset =
+		    str_empty(path) ? web_asset_index() : web_asset_find(path);
 		if (!asset && !has_dot(path))
 			asset = web_asset_index(); /* the UI routes by itself */
 		if (asset) {
@@ -107,5 +121,6 @@ void asset_get(struct call *call)
 
 void root_get(struct call *call)
 {
-	call_answer(call, 302, STR(""), STR("Location: /ui/\r\nCache-Control: no-cache\r\n"), STR(""));
+	call_answer(
+	    call, 302, STR(""), STR("Location: /ui/\r\nCache-Control: no-cache\r\n"), STR(""));
 }

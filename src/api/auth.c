@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who is asking: API tokens (compared as SHA-256, in constant time), sessions of people (a cookie whose SHA-256 the
- * control store knows), and what each role may do. Passwords are checked on a thread of their own. Failed
- * sign-ins are limited by address and by user; the table is small and forgets the oldest.
+ * Who is asking: API tokens (compared as SHA-256, in constant time), sessions of people (a cookie
+ * whose SHA-256 the control store knows), and what each role may do. Passwords are checked on a
+ * thread of their own. Failed sign-ins are limited by address and by user; the table is small and
+ * forgets the oldest.
  */
 #include "api/api_priv.h"
 #include "base/enc.h"
@@ -21,9 +22,8 @@
 #define ARGON_OPS 2u
 #define ARGON_BYTES (19u << 20)
 
-static const struct str role_texts[API_ROLE_COUNT] = {
-	STR_INIT("none"), STR_INIT("ingest"), STR_INIT("observer"), STR_INIT("responder"), STR_INIT("admin")
-};
+static const struct str role_texts[API_ROLE_COUNT] = { STR_INIT("none"), STR_INIT("ingest"),
+	STR_INIT("observer"), STR_INIT("responder"), STR_INIT("admin") };
 
 enum api_role api_role_of(struct str name)
 {
@@ -80,12 +80,16 @@ static bool judge(struct call *call)
 {
 	struct http_request *req = call->req;
 	bool changes = req->head.method != HTTP_GET && req->head.method != HTTP_HEAD;
-	if (call->who.by_session && changes && !str_eq(http_head_get(&req->head, STR("X-Quis")), STR("1")))
-		return refuse(call, 403, STR("a request with a session that changes something needs the header 'X-Quis: 1'"));
+	if (call->who.by_session && changes &&
+	    !str_eq(http_head_get(&req->head, STR("X-Quis")), STR("1")))
+		return refuse(call, 403,
+		    STR("a request with a session that changes something needs the header 'X-Quis: "
+		        "1'"));
 	if (!role_may(call->who.role, call->route->access)) {
 		char text[160];
 		struct buf b = buf_make(call->api->mem, sizeof text);
-		buf_printf(&b, "the role %.*s may not do this", STR_ARG(api_role_text(call->who.role)));
+		buf_printf(
+		    &b, "the role %.*s may not do this", STR_ARG(api_role_text(call->who.role)));
 		refuse(call, 403, buf_str(&b));
 		buf_free(&b);
 		return false;
@@ -187,7 +191,9 @@ static void session_done(struct job *job)
 	struct call *call = job->call;
 	struct session_entry *e = session_slot(job->api, l->sha256);
 	if (l->result == OK && l->user.len < sizeof e->user) {
-		*e = (struct session_entry){ .checked = loop_now(job->api->loop), .used = true, .role = l->role };
+		*e = (struct session_entry){
+			.checked = loop_now(job->api->loop), .used = true, .role = l->role
+		};
 		memcpy(e->sha256, l->sha256, 32);
 		memcpy(e->user, l->user.ptr, l->user.len);
 	}
@@ -210,7 +216,8 @@ static bool session_check(struct call *call, struct str token)
 	unsigned char hash[32];
 	crypto_hash_sha256(hash, (const unsigned char *)token.ptr, token.len);
 	struct session_entry *e = session_slot(api, hash);
-	if (e->used && memcmp(e->sha256, hash, 32) == 0 && mono_sub(loop_now(api->loop), e->checked).ns < SESSION_FRESH.ns) {
+	if (e->used && memcmp(e->sha256, hash, 32) == 0 &&
+	    mono_sub(loop_now(api->loop), e->checked).ns < SESSION_FRESH.ns) {
 		session_known(call, str_c(e->user), e->role);
 		return judge(call);
 	}
@@ -230,18 +237,20 @@ static bool session_check(struct call *call, struct str token)
 	return false;
 }
 
-/* Prometheus' clients (Grafana, remote write, promtool) know no token, as StatsD's do not: a program on this machine
- * is let in where the configuration says so. A proxy's requests come from here too and are told by their headers; a
- * page of another site that the browser was led to (DNS rebinding) by the Host that it names. */
+/* Prometheus' clients (Grafana, remote write, promtool) know no token, as StatsD's do not: a
+ * program on this machine is let in where the configuration says so. A proxy's requests come from
+ * here too and are told by their headers; a page of another site that the browser was led to (DNS
+ * rebinding) by the Host that it names. */
 static bool from_this_machine(const struct call *call)
 {
-	static const struct str forwarded[] = { STR_INIT("Forwarded"), STR_INIT("X-Forwarded-For"), STR_INIT("X-Real-IP"),
-		STR_INIT("Via"), STR_INIT("Origin") };
-	static const struct str hosts[] = { STR_INIT("localhost"), STR_INIT("127.0.0.1"), STR_INIT("[::1]"), STR_INIT("") };
+	static const struct str forwarded[] = { STR_INIT("Forwarded"), STR_INIT("X-Forwarded-For"),
+		STR_INIT("X-Real-IP"), STR_INIT("Via"), STR_INIT("Origin") };
+	static const struct str hosts[] = { STR_INIT("localhost"), STR_INIT("127.0.0.1"),
+		STR_INIT("[::1]"), STR_INIT("") };
 	const struct http_head *head = &call->req->head;
 	struct str remote = call->req->remote;
 	bool loopback = str_starts(remote, STR("127.")) || str_eq(remote, STR("::1")) ||
-	    str_starts(remote, STR("::ffff:127."));
+	                str_starts(remote, STR("::ffff:127."));
 	for (size_t i = 0; i < ARRAY_COUNT(forwarded); i++)
 		loopback = loopback && !http_head_get(head, forwarded[i]).ptr;
 	struct str host = head->host;
@@ -263,19 +272,23 @@ bool auth_check(struct call *call)
 	if (authorization.ptr) {
 		struct str key = authorization_token(authorization);
 		if (!key.ptr)
-			return refuse(call, 401, STR("use 'Authorization: Token token=KEY' or 'Authorization: Bearer KEY'"));
+			return refuse(call, 401,
+			    STR("use 'Authorization: Token token=KEY' or 'Authorization: Bearer "
+			        "KEY'"));
 		return token_check(call, key);
 	}
 	struct str session = cookie_get(http_head_get(head, STR("Cookie")), STR("quis_session"));
 	if (session.ptr && session.len > 0)
 		return session_check(call, session);
 	enum access access = call->route->access;
-	if (call->api->metrics_open && (access == ACCESS_QUERY || access == ACCESS_WRITE) && from_this_machine(call)) {
+	if (call->api->metrics_open && (access == ACCESS_QUERY || access == ACCESS_WRITE) &&
+	    from_this_machine(call)) {
 		call->who = (struct principal){ STR("loopback"),
 			access == ACCESS_WRITE ? API_ROLE_INGEST : API_ROLE_OBSERVER, false };
 		return judge(call);
 	}
-	return refuse(call, 401, STR("this needs an API token ('Authorization: Token token=KEY') or a session"));
+	return refuse(call, 401,
+	    STR("this needs an API token ('Authorization: Token token=KEY') or a session"));
 }
 
 /* ---- signing in ---- */
@@ -292,7 +305,7 @@ static struct attempts *attempts_of(struct api *api, char kind, struct str key)
 static bool attempts_left(struct api *api, struct str remote, struct str user)
 {
 	return attempts_of(api, 'a', remote)->count < ATTEMPTS_PER_ADDRESS &&
-	    attempts_of(api, 'u', user)->count < ATTEMPTS_PER_USER;
+	       attempts_of(api, 'u', user)->count < ATTEMPTS_PER_USER;
 }
 
 static void attempt_failed(struct api *api, struct str remote, struct str user)
@@ -302,15 +315,16 @@ static void attempt_failed(struct api *api, struct str remote, struct str user)
 	api->counters.logins_failed++;
 }
 
-/* One sign-in on its way: a password to check (or a new one to set up), then records, then the cookie. */
+/* One sign-in on its way: a password to check (or a new one to set up), then records, then the
+ * cookie. */
 struct sign_in {
 	struct api *api;
 	bool setup;
 	struct str user, password, one_time, remote;
 	char one_time_hex[65];
 	/* found by the worker */
-	enum err result;         /* ERR_DENIED: wrong */
-	struct str problem;      /* or what is wrong with the input */
+	enum err result;    /* ERR_DENIED: wrong */
+	struct str problem; /* or what is wrong with the input */
 	enum api_role role;
 	bool new_user;
 	char password_hash[crypto_pwhash_STRBYTES];
@@ -330,20 +344,23 @@ static void verify(struct sign_in *s, struct control_reader *r, struct job *job)
 	}
 	if (e == ERR_GONE) {
 		char dummy[crypto_pwhash_STRBYTES];
-		ignore_err(crypto_pwhash_str_alg(dummy, s->password.ptr, s->password.len, ARGON_OPS, ARGON_BYTES,
-			       crypto_pwhash_ALG_ARGON2ID13),
+		ignore_err(crypto_pwhash_str_alg(dummy, s->password.ptr, s->password.len, ARGON_OPS,
+		               ARGON_BYTES, crypto_pwhash_ALG_ARGON2ID13),
 		    "only the time it takes counts");
 		s->result = ERR_DENIED;
 		return;
 	}
 	struct str z = arena_str(job->arena, hash);
-	s->result = z.ptr && crypto_pwhash_str_verify(z.ptr, s->password.ptr, s->password.len) == 0 ? OK : ERR_DENIED;
+	s->result = z.ptr && crypto_pwhash_str_verify(z.ptr, s->password.ptr, s->password.len) == 0
+	                ? OK
+	                : ERR_DENIED;
 }
 
 static void prepare(struct sign_in *s, struct control_reader *r, struct job *job)
 {
 	struct str owner;
-	enum err e = control_one_time(r, str_make(s->one_time_hex, 64), job->now, job->arena, &owner);
+	enum err e =
+	    control_one_time(r, str_make(s->one_time_hex, 64), job->now, job->arena, &owner);
 	s->result = e == ERR_GONE ? ERR_DENIED : e;
 	if (s->result != OK)
 		return;
@@ -360,8 +377,8 @@ static void prepare(struct sign_in *s, struct control_reader *r, struct job *job
 		s->result = ERR_INPUT;
 		return;
 	}
-	if (crypto_pwhash_str_alg(s->password_hash, s->password.ptr, s->password.len, ARGON_OPS, ARGON_BYTES,
-		crypto_pwhash_ALG_ARGON2ID13) != 0)
+	if (crypto_pwhash_str_alg(s->password_hash, s->password.ptr, s->password.len, ARGON_OPS,
+	        ARGON_BYTES, crypto_pwhash_ALG_ARGON2ID13) != 0)
 		s->result = ERR_NOMEM;
 }
 
@@ -374,7 +391,8 @@ static void find_role(struct sign_in *s, struct job *job, struct worker *worker)
 	int32_t u = directory_user(dir, s->user);
 	if (u >= 0) {
 		s->role = api_role_of(dir->users[u].role);
-	} else if (s->setup) { /* whoever holds the installation's own link may be its first admin */
+	} else if (s->setup) { /* whoever holds the installation's own link may be its first admin
+		                */
 		s->role = API_ROLE_ADMIN;
 		s->new_user = true;
 	} else {
@@ -402,11 +420,14 @@ static void sign_in_work(struct job *job, struct worker *worker)
 
 static void sign_in_next(struct call *call, void *user, enum msg_type type, struct str body);
 
-static enum err send_credential(struct call *call, struct sign_in *s, enum credential_type type, struct str hash,
-    struct wall expires)
+static enum err send_credential(struct call *call, struct sign_in *s, enum credential_type type,
+    struct str hash, struct wall expires)
 {
 	struct record rec = { .type = RECORD_CREDENTIAL };
-	rec.credential = (struct record_credential){ .type = type, .user = s->user, .secret_hash = hash, .expires = expires,
+	rec.credential = (struct record_credential){ .type = type,
+		.user = s->user,
+		.secret_hash = hash,
+		.expires = expires,
 		.from = s->remote };
 	return command(call->api, &rec, call, sign_in_next, s);
 }
@@ -422,8 +443,12 @@ static enum err send_user(struct call *call, struct sign_in *s)
 	jw_close(&w, '}');
 	struct record_resource res = { .kind = STR("User"), .name = s->user, .body = buf_str(&b) };
 	struct record rec = { .type = RECORD_RESOURCES };
-	rec.resources = (struct record_resources){ .manager = MANAGER_UI, .actor = s->user, .via = STR("ui"), .from = s->remote,
-		.resources = &res, .resource_count = 1 };
+	rec.resources = (struct record_resources){ .manager = MANAGER_UI,
+		.actor = s->user,
+		.via = STR("ui"),
+		.from = s->remote,
+		.resources = &res,
+		.resource_count = 1 };
 	enum err e = b.err == OK ? command(call->api, &rec, call, sign_in_next, s) : b.err;
 	buf_free(&b);
 	return e;
@@ -438,8 +463,10 @@ static void send_cookie(struct call *call, struct sign_in *s)
 	jw_kv_str(&w, STR("user"), s->user);
 	jw_kv_str(&w, STR("role"), api_role_text(s->role));
 	jw_close(&w, '}');
-	struct str headers = arena_printf(a, "%sSet-Cookie: quis_session=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d%s\r\n",
-	    HEADERS_DATA, s->session, SESSION_HOURS * 3600, call->api->secure || call->req->secure ? "; Secure" : "");
+	struct str headers = arena_printf(a,
+	    "%sSet-Cookie: quis_session=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d%s\r\n",
+	    HEADERS_DATA, s->session, SESSION_HOURS * 3600,
+	    call->api->secure || call->req->secure ? "; Secure" : "");
 	call->api->counters.logins++;
 	call_answer(call, 200, content_json, headers, buf_str(&b));
 	buf_free(&b);
@@ -466,9 +493,14 @@ static void sign_in_step(struct call *call, struct sign_in *s)
 	if (s->step == SIGN_USER && !s->new_user)
 		s->step++;
 	switch (s->step) {
-	case SIGN_USED: e = send_credential(call, s, CREDENTIAL_ONE_TIME_USED, str_make(s->one_time_hex, 64), none); break;
+	case SIGN_USED:
+		e = send_credential(
+		    call, s, CREDENTIAL_ONE_TIME_USED, str_make(s->one_time_hex, 64), none);
+		break;
 	case SIGN_USER: e = send_user(call, s); break;
-	case SIGN_PASSWORD: e = send_credential(call, s, CREDENTIAL_PASSWORD, str_c(s->password_hash), none); break;
+	case SIGN_PASSWORD:
+		e = send_credential(call, s, CREDENTIAL_PASSWORD, str_c(s->password_hash), none);
+		break;
 	case SIGN_SESSION: e = send_session(call, s); break;
 	default: send_cookie(call, s); return;
 	}
@@ -482,10 +514,12 @@ static void sign_in_next(struct call *call, void *user, enum msg_type type, stru
 	struct command_answer answer;
 	if (!call)
 		return;
-	if (command_answer_read(type, body, &answer) != OK || answer.code == SUBMIT_BUSY || answer.code == SUBMIT_STORAGE) {
+	if (command_answer_read(type, body, &answer) != OK || answer.code == SUBMIT_BUSY ||
+	    answer.code == SUBMIT_STORAGE) {
 		call_busy(call, STR("the engine could not take the sign-in: try again"));
 	} else if (answer.code != SUBMIT_OK) {
-		call_error(call, 400, 2001, STR("Invalid Input Provided"), str_empty(answer.text) ? STR("the sign-in was refused") : answer.text);
+		call_error(call, 400, 2001, STR("Invalid Input Provided"),
+		    str_empty(answer.text) ? STR("the sign-in was refused") : answer.text);
 	} else {
 		s->step++;
 		sign_in_step(call, s);
@@ -501,7 +535,9 @@ static void sign_in_done(struct job *job)
 	if (!call)
 		return;
 	if (from->result == ERR_DENIED) {
-		refuse(call, 401, from->setup ? STR("this link is not valid, or was used already") : STR("user or password is wrong"));
+		refuse(call, 401,
+		    from->setup ? STR("this link is not valid, or was used already")
+		                : STR("user or password is wrong"));
 		return;
 	}
 	if (from->result == ERR_INPUT) {
@@ -525,23 +561,30 @@ static void sign_in_begin(struct call *call, bool setup)
 	struct api *api = call->api;
 	const struct json *root;
 	struct json_error where = { 0, NULL };
-	if (json_read(call->req->arena, call->req->body, 8, &root, &where) != OK || root->type != JSON_OBJECT) {
-		call_error(call, 400, 2001, STR("Invalid Input Provided"), STR("the body must be a JSON object"));
+	if (json_read(call->req->arena, call->req->body, 8, &root, &where) != OK ||
+	    root->type != JSON_OBJECT) {
+		call_error(call, 400, 2001, STR("Invalid Input Provided"),
+		    STR("the body must be a JSON object"));
 		return;
 	}
-	struct str user = json_get_str(root, STR("user")), password = json_get_str(root, STR("password"));
+	struct str user = json_get_str(root, STR("user")),
+	           password = json_get_str(root, STR("password"));
 	struct str one_time = json_get_str(root, STR("token"));
-	if (!password.ptr || password.len > PASSWORD_MAX || user.len > 200 || (!setup && str_empty(user)) || (setup && str_empty(one_time))) {
+	if (!password.ptr || password.len > PASSWORD_MAX || user.len > 200 ||
+	    (!setup && str_empty(user)) || (setup && str_empty(one_time))) {
 		call_error(call, 400, 2001, STR("Invalid Input Provided"),
-		    setup ? STR("'token' and 'password' are needed") : STR("'user' and 'password' are needed"));
+		    setup ? STR("'token' and 'password' are needed")
+		          : STR("'user' and 'password' are needed"));
 		return;
 	}
 	if (setup && str_utf8_count(password) < PASSWORD_MIN) {
-		call_error(call, 400, 2001, STR("Invalid Input Provided"), STR("the password needs at least 10 characters"));
+		call_error(call, 400, 2001, STR("Invalid Input Provided"),
+		    STR("the password needs at least 10 characters"));
 		return;
 	}
 	if (!attempts_left(api, call->req->remote, user)) {
-		call_error(call, 429, 2020, STR("Rate Limit Exceeded"), STR("too many failed sign-ins: wait 15 minutes"));
+		call_error(call, 429, 2020, STR("Rate Limit Exceeded"),
+		    STR("too many failed sign-ins: wait 15 minutes"));
 		return;
 	}
 	struct job *job = job_new(api, call, &api->slow);
@@ -598,14 +641,19 @@ static void session_ended(struct call *call, void *user, enum msg_type type, str
 	if (command_answer_read(type, body, &answer) != OK || answer.code != SUBMIT_OK)
 		call_busy(call, STR("the engine could not end the session: try again"));
 	else
-		call_answer(call, 204, STR(""), STR(HEADERS_DATA "Set-Cookie: quis_session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0\r\n"), STR(""));
+		call_answer(call, 204, STR(""),
+		    STR(HEADERS_DATA "Set-Cookie: quis_session=; Path=/; HttpOnly; "
+		                     "SameSite=Strict; Max-Age=0\r\n"),
+		    STR(""));
 }
 
 void session_delete(struct call *call)
 {
-	struct str session = cookie_get(http_head_get(&call->req->head, STR("Cookie")), STR("quis_session"));
+	struct str session =
+	    cookie_get(http_head_get(&call->req->head, STR("Cookie")), STR("quis_session"));
 	if (!call->who.by_session) {
-		call_error(call, 400, 2001, STR("Invalid Input Provided"), STR("there is no session: the request came with a token"));
+		call_error(call, 400, 2001, STR("Invalid Input Provided"),
+		    STR("there is no session: the request came with a token"));
 		return;
 	}
 	unsigned char hash[32];
@@ -614,8 +662,10 @@ void session_delete(struct call *call)
 	hex_of(hash, hex);
 	session_slot(call->api, hash)->used = false;
 	struct record rec = { .type = RECORD_CREDENTIAL };
-	rec.credential = (struct record_credential){ .type = CREDENTIAL_SESSION_END, .user = call->who.name,
-		.secret_hash = str_make(hex, 64), .from = call->req->remote };
+	rec.credential = (struct record_credential){ .type = CREDENTIAL_SESSION_END,
+		.user = call->who.name,
+		.secret_hash = str_make(hex, 64),
+		.from = call->req->remote };
 	if (command(call->api, &rec, call, session_ended, NULL) != OK)
 		call_busy(call, STR("the engine is not there: try again"));
 }

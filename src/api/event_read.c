@@ -15,14 +15,17 @@ static void add_error(struct event_errors *errors, struct str text)
 }
 
 /* A required, non-empty string, or an error. */
-static struct str need_str(struct arena *a, const struct json *object, const char *where, struct str name,
-    struct event_errors *errors)
+static struct str need_str(struct arena *a, const struct json *object, const char *where,
+    struct str name, struct event_errors *errors)
 {
 	const struct json *v = json_get(object, name);
-	if (!v || v->type == JSON_NULL || (v->type == JSON_STRING && str_empty(str_trim(v->text)))) {
-		add_error(errors, arena_printf(a, "'%s%.*s' is missing or blank", where, STR_ARG(name)));
+	if (!v || v->type == JSON_NULL ||
+	    (v->type == JSON_STRING && str_empty(str_trim(v->text)))) {
+		add_error(
+		    errors, arena_printf(a, "'%s%.*s' is missing or blank", where, STR_ARG(name)));
 	} else if (v->type != JSON_STRING) {
-		add_error(errors, arena_printf(a, "'%s%.*s' must be a string", where, STR_ARG(name)));
+		add_error(
+		    errors, arena_printf(a, "'%s%.*s' must be a string", where, STR_ARG(name)));
 	} else {
 		return v->text;
 	}
@@ -30,23 +33,26 @@ static struct str need_str(struct arena *a, const struct json *object, const cha
 }
 
 /* An optional string; null counts as absent. */
-static struct str want_str(struct arena *a, const struct json *object, const char *where, struct str name,
-    struct event_errors *errors)
+static struct str want_str(struct arena *a, const struct json *object, const char *where,
+    struct str name, struct event_errors *errors)
 {
 	const struct json *v = json_get(object, name);
 	if (!v || v->type == JSON_NULL)
 		return STR("");
 	if (v->type != JSON_STRING) {
-		add_error(errors, arena_printf(a, "'%s%.*s' must be a string", where, STR_ARG(name)));
+		add_error(
+		    errors, arena_printf(a, "'%s%.*s' must be a string", where, STR_ARG(name)));
 		return STR("");
 	}
 	return v->text;
 }
 
-static void check_length(struct arena *a, struct str value, const char *what, size_t max, struct event_errors *errors)
+static void check_length(
+    struct arena *a, struct str value, const char *what, size_t max, struct event_errors *errors)
 {
 	if (value.len > max && str_utf8_count(value) > max) /* never more characters than bytes */
-		add_error(errors, arena_printf(a, "'%s' is longer than %zu characters (it has %zu)", what, max, str_utf8_count(value)));
+		add_error(errors, arena_printf(a, "'%s' is longer than %zu characters (it has %zu)",
+		                      what, max, str_utf8_count(value)));
 }
 
 static bool read_enum(struct str value, const struct str *names, unsigned count, unsigned *ret)
@@ -60,14 +66,16 @@ static bool read_enum(struct str value, const struct str *names, unsigned count,
 }
 
 /* The text as a JSON object, or "JSON parse error" and where. */
-static enum err read_body(struct arena *a, struct str body, bool list, const struct json **ret, struct event_errors *errors)
+static enum err read_body(struct arena *a, struct str body, bool list, const struct json **ret,
+    struct event_errors *errors)
 {
 	struct json_error where = { 0, NULL };
 	*errors = (struct event_errors){ 0 };
 	enum err e = json_read(a, body, JSON_DEPTH_MAX, ret, &where);
 	if (e == OK && (*ret)->type != (list ? JSON_ARRAY : JSON_OBJECT)) {
 		errors->not_json = true;
-		add_error(errors, list ? STR("the body must be a JSON array of alerts") : STR("the body must be a JSON object"));
+		add_error(errors, list ? STR("the body must be a JSON array of alerts")
+		                       : STR("the body must be a JSON object"));
 		return ERR_INPUT;
 	}
 	if (e == ERR_INPUT) {
@@ -75,22 +83,28 @@ static enum err read_body(struct arena *a, struct str body, bool list, const str
 		json_place(body, where.offset, &line, &column);
 		errors->not_json = true;
 		add_error(errors, STR("JSON parse error"));
-		add_error(errors, arena_printf(a, "line %u, column %u: %s", line, column, where.what ? where.what : "not JSON"));
+		add_error(errors, arena_printf(a, "line %u, column %u: %s", line, column,
+		                      where.what ? where.what : "not JSON"));
 	}
 	return e;
 }
 
-static enum event_action read_action(struct arena *a, const struct json *root, struct str name, struct event_errors *errors)
+static enum event_action read_action(
+    struct arena *a, const struct json *root, struct str name, struct event_errors *errors)
 {
 	unsigned action = EVENT_TRIGGER;
 	struct str text = need_str(a, root, "", name, errors);
 	if (!str_empty(text) && !read_enum(text, event_action_name, EVENT_ACTION_COUNT, &action))
-		add_error(errors, arena_printf(a, "'%.*s' is invalid (must be one of 'trigger', 'acknowledge' or 'resolve')", STR_ARG(name)));
+		add_error(errors,
+		    arena_printf(a,
+		        "'%.*s' is invalid (must be one of 'trigger', 'acknowledge' or 'resolve')",
+		        STR_ARG(name)));
 	return (enum event_action)action;
 }
 
 /* images and links: arrays of objects with the one field that counts. */
-static void check_list(struct arena *a, const struct json *root, struct str name, struct str field, struct event_errors *errors)
+static void check_list(struct arena *a, const struct json *root, struct str name, struct str field,
+    struct event_errors *errors)
 {
 	const struct json *list = json_get(root, name);
 	if (!list || list->type == JSON_NULL)
@@ -101,12 +115,15 @@ static void check_list(struct arena *a, const struct json *root, struct str name
 	}
 	for (const struct json *item = list->child; item; item = item->next)
 		if (item->type != JSON_OBJECT || !json_is(json_get(item, field), JSON_STRING)) {
-			add_error(errors, arena_printf(a, "each of '%.*s' must be an object with a string '%.*s'", STR_ARG(name), STR_ARG(field)));
+			add_error(errors,
+			    arena_printf(a, "each of '%.*s' must be an object with a string '%.*s'",
+			        STR_ARG(name), STR_ARG(field)));
 			return;
 		}
 }
 
-static void check_timestamp(struct arena *a, const struct json *payload, struct event_errors *errors, struct wall *ret)
+static void check_timestamp(
+    struct arena *a, const struct json *payload, struct event_errors *errors, struct wall *ret)
 {
 	struct str text = want_str(a, payload, "payload.", STR("timestamp"), errors);
 	struct wall t;
@@ -115,7 +132,8 @@ static void check_timestamp(struct arena *a, const struct json *payload, struct 
 	if (wall_parse(text, &t) == OK)
 		*ret = t;
 	else
-		add_error(errors, STR("'payload.timestamp' is not an ISO 8601 time (such as 2015-07-17T08:42:58.315+0000)"));
+		add_error(errors, STR("'payload.timestamp' is not an ISO 8601 time (such as "
+		                      "2015-07-17T08:42:58.315+0000)"));
 }
 
 static struct str random_key(struct arena *a, const struct event_random *random)
@@ -125,15 +143,18 @@ static struct str random_key(struct arena *a, const struct event_random *random)
 	return arena_str(a, str_make(hex, 32));
 }
 
-/* payload of a trigger: all of it is checked; of an acknowledge or resolve nothing is needed and nothing is wrong. */
-static void read_payload(struct arena *a, const struct json *root, struct record_event *ev, struct event_errors *errors)
+/* payload of a trigger: all of it is checked; of an acknowledge or resolve nothing is needed and
+ * nothing is wrong. */
+static void read_payload(
+    struct arena *a, const struct json *root, struct record_event *ev, struct event_errors *errors)
 {
 	const struct json *payload = json_get(root, STR("payload"));
 	struct wall timestamp = { 0 };
 	unsigned severity = SEVERITY_CRITICAL;
 	if (!payload || payload->type != JSON_OBJECT) {
-		add_error(errors, payload && payload->type != JSON_NULL ? STR("'payload' must be an object") :
-									  STR("'payload' is missing or blank"));
+		add_error(errors, payload && payload->type != JSON_NULL
+		                      ? STR("'payload' must be an object")
+		                      : STR("'payload' is missing or blank"));
 		return;
 	}
 	ev->summary = need_str(a, payload, "payload.", STR("summary"), errors);
@@ -141,7 +162,8 @@ static void read_payload(struct arena *a, const struct json *root, struct record
 	ev->source = need_str(a, payload, "payload.", STR("source"), errors);
 	struct str text = need_str(a, payload, "payload.", STR("severity"), errors);
 	if (!str_empty(text) && !read_enum(text, severity_name, SEVERITY_COUNT, &severity))
-		add_error(errors, STR("'payload.severity' is invalid (must be one of 'critical', 'error', 'warning' or 'info')"));
+		add_error(errors, STR("'payload.severity' is invalid (must be one of 'critical', "
+		                      "'error', 'warning' or 'info')"));
 	ev->severity = (enum severity)severity;
 	check_timestamp(a, payload, errors, &timestamp);
 	want_str(a, payload, "payload.", STR("component"), errors);
@@ -149,8 +171,8 @@ static void read_payload(struct arena *a, const struct json *root, struct record
 	want_str(a, payload, "payload.", STR("class"), errors);
 }
 
-enum err event_read_v2(struct arena *a, struct str body, const struct event_random *random, struct record *ret,
-    struct event_errors *ret_errors)
+enum err event_read_v2(struct arena *a, struct str body, const struct event_random *random,
+    struct record *ret, struct event_errors *ret_errors)
 {
 	const struct json *root;
 	enum err e = read_body(a, body, false, &root, ret_errors);
@@ -174,13 +196,16 @@ enum err event_read_v2(struct arena *a, struct str body, const struct event_rand
 		if (str_empty(ev->dedup_key))
 			ev->dedup_key = random_key(a, random);
 	} else {
-		/* Alertmanager sends the whole payload with a resolve: what can be used is, nothing of it is wrong. */
+		/* Alertmanager sends the whole payload with a resolve: what can be used is, nothing
+		 * of it is wrong. */
 		const struct json *payload = json_get(root, STR("payload"));
-		ev->summary = str_utf8_first(json_get_str(payload, STR("summary")), EVENT_SUMMARY_MAX);
+		ev->summary =
+		    str_utf8_first(json_get_str(payload, STR("summary")), EVENT_SUMMARY_MAX);
 		ev->source = json_get_str(payload, STR("source"));
 		ev->client = json_get_str(root, STR("client"));
 		if (str_empty(ev->dedup_key) && ret_errors->count == 0)
-			add_error(ret_errors, STR("'dedup_key' is missing or blank: an acknowledge or resolve needs one"));
+			add_error(ret_errors, STR("'dedup_key' is missing or blank: an acknowledge "
+			                          "or resolve needs one"));
 	}
 	ev->details = root->raw;
 	if (arena_err(a) != OK)
@@ -188,7 +213,8 @@ enum err event_read_v2(struct arena *a, struct str body, const struct event_rand
 	return ret_errors->count ? ERR_INPUT : OK;
 }
 
-enum err event_read_change(struct arena *a, struct str body, struct wall now, struct record *ret, struct event_errors *ret_errors)
+enum err event_read_change(struct arena *a, struct str body, struct wall now, struct record *ret,
+    struct event_errors *ret_errors)
 {
 	const struct json *root;
 	enum err e = read_body(a, body, false, &root, ret_errors);
@@ -216,8 +242,8 @@ enum err event_read_change(struct arena *a, struct str body, struct wall now, st
 	return ret_errors->count ? ERR_INPUT : OK;
 }
 
-enum err event_read_v1(struct arena *a, struct str body, const struct event_random *random, struct record *ret,
-    struct event_errors *ret_errors)
+enum err event_read_v1(struct arena *a, struct str body, const struct event_random *random,
+    struct record *ret, struct event_errors *ret_errors)
 {
 	const struct json *root;
 	enum err e = read_body(a, body, false, &root, ret_errors);
@@ -240,9 +266,11 @@ enum err event_read_v1(struct arena *a, struct str body, const struct event_rand
 		if (str_empty(ev->dedup_key))
 			ev->dedup_key = random_key(a, random);
 	} else {
-		ev->summary = str_utf8_first(want_str(a, root, "", STR("description"), ret_errors), EVENT_SUMMARY_MAX);
+		ev->summary = str_utf8_first(
+		    want_str(a, root, "", STR("description"), ret_errors), EVENT_SUMMARY_MAX);
 		if (str_empty(ev->dedup_key) && ret_errors->count == 0)
-			add_error(ret_errors, STR("'incident_key' is missing or blank: an acknowledge or resolve needs one"));
+			add_error(ret_errors, STR("'incident_key' is missing or blank: an "
+			                          "acknowledge or resolve needs one"));
 	}
 	ev->details = root->raw;
 	if (arena_err(a) != OK)
@@ -271,9 +299,11 @@ static struct str labels_key(struct arena *a, const struct json *labels)
 	crypto_hash_sha256_state state;
 	crypto_hash_sha256_init(&state);
 	for (size_t i = 0; i < n; i++) { /* with their ends: {"a":"bc"} is not {"ab":"c"} */
-		crypto_hash_sha256_update(&state, (const unsigned char *)sorted[i]->name.ptr, sorted[i]->name.len);
+		crypto_hash_sha256_update(
+		    &state, (const unsigned char *)sorted[i]->name.ptr, sorted[i]->name.len);
 		crypto_hash_sha256_update(&state, (const unsigned char *)"", 1);
-		crypto_hash_sha256_update(&state, (const unsigned char *)sorted[i]->text.ptr, sorted[i]->text.len);
+		crypto_hash_sha256_update(
+		    &state, (const unsigned char *)sorted[i]->text.ptr, sorted[i]->text.len);
 		crypto_hash_sha256_update(&state, (const unsigned char *)"", 1);
 	}
 	unsigned char hash[crypto_hash_sha256_BYTES];
@@ -291,10 +321,13 @@ static bool all_strings(const struct json *object)
 	return true;
 }
 
-/* annotations.summary, else .description or .message, else the alert's name with its other labels. */
-static struct str alert_summary(struct arena *a, const struct json *labels, const struct json *annotations)
+/* annotations.summary, else .description or .message, else the alert's name with its other labels.
+ */
+static struct str alert_summary(
+    struct arena *a, const struct json *labels, const struct json *annotations)
 {
-	static const struct str names[] = { STR_INIT("summary"), STR_INIT("title"), STR_INIT("description"), STR_INIT("message") };
+	static const struct str names[] = { STR_INIT("summary"), STR_INIT("title"),
+		STR_INIT("description"), STR_INIT("message") };
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
 		struct str s = str_trim(json_get_str(annotations, names[i]));
 		if (!str_empty(s))
@@ -302,9 +335,11 @@ static struct str alert_summary(struct arena *a, const struct json *labels, cons
 	}
 	struct str name = json_get_str(labels, STR("alertname"));
 	struct str s = arena_str(a, str_empty(name) ? STR("alert without a name") : name);
-	for (const struct json *l = labels->child; l && s.ptr && s.len < EVENT_SUMMARY_MAX; l = l->next)
+	for (const struct json *l = labels->child; l && s.ptr && s.len < EVENT_SUMMARY_MAX;
+	     l = l->next)
 		if (!str_eq(l->name, STR("alertname")))
-			s = arena_printf(a, "%.*s %.*s=%.*s", STR_ARG(s), STR_ARG(l->name), STR_ARG(l->text));
+			s = arena_printf(
+			    a, "%.*s %.*s=%.*s", STR_ARG(s), STR_ARG(l->name), STR_ARG(l->text));
 	return s.ptr ? str_utf8_first(s, EVENT_SUMMARY_MAX) : STR("");
 }
 
@@ -315,12 +350,18 @@ static enum severity label_severity(const struct json *labels)
 		struct str word;
 		enum severity severity;
 	} words[] = {
-		{ STR_INIT("critical"), SEVERITY_CRITICAL }, { STR_INIT("page"), SEVERITY_CRITICAL },
-		{ STR_INIT("emergency"), SEVERITY_CRITICAL }, { STR_INIT("crit"), SEVERITY_CRITICAL },
-		{ STR_INIT("error"), SEVERITY_ERROR }, { STR_INIT("major"), SEVERITY_ERROR },
-		{ STR_INIT("warning"), SEVERITY_WARNING }, { STR_INIT("warn"), SEVERITY_WARNING },
-		{ STR_INIT("minor"), SEVERITY_WARNING }, { STR_INIT("info"), SEVERITY_INFO },
-		{ STR_INIT("informational"), SEVERITY_INFO }, { STR_INIT("none"), SEVERITY_INFO },
+		{ STR_INIT("critical"), SEVERITY_CRITICAL },
+		{ STR_INIT("page"), SEVERITY_CRITICAL },
+		{ STR_INIT("emergency"), SEVERITY_CRITICAL },
+		{ STR_INIT("crit"), SEVERITY_CRITICAL },
+		{ STR_INIT("error"), SEVERITY_ERROR },
+		{ STR_INIT("major"), SEVERITY_ERROR },
+		{ STR_INIT("warning"), SEVERITY_WARNING },
+		{ STR_INIT("warn"), SEVERITY_WARNING },
+		{ STR_INIT("minor"), SEVERITY_WARNING },
+		{ STR_INIT("info"), SEVERITY_INFO },
+		{ STR_INIT("informational"), SEVERITY_INFO },
+		{ STR_INIT("none"), SEVERITY_INFO },
 	};
 	struct str s = json_get_str(labels, STR("severity"));
 	for (size_t i = 0; i < ARRAY_COUNT(words); i++)
@@ -342,22 +383,29 @@ static bool read_end(const struct json *alert, struct wall now, bool *ret_ended)
 	return true;
 }
 
-static void read_alert(struct arena *a, const struct json *alert, size_t index, struct str key, struct wall now,
-    struct record *ret, struct event_errors *errors)
+static void read_alert(struct arena *a, const struct json *alert, size_t index, struct str key,
+    struct wall now, struct record *ret, struct event_errors *errors)
 {
 	const struct json *labels = json_get(alert, STR("labels"));
 	const struct json *annotations = json_get(alert, STR("annotations"));
 	bool ended = false;
 	if (!json_is(labels, JSON_OBJECT) || labels->count == 0 || !all_strings(labels)) {
-		add_error(errors, arena_printf(a, "alert %zu: 'labels' must be an object of strings with at least one label", index));
+		add_error(errors,
+		    arena_printf(a,
+		        "alert %zu: 'labels' must be an object of strings with at least one label",
+		        index));
 		return;
 	}
-	if (annotations && annotations->type != JSON_NULL && (annotations->type != JSON_OBJECT || !all_strings(annotations))) {
-		add_error(errors, arena_printf(a, "alert %zu: 'annotations' must be an object of strings", index));
+	if (annotations && annotations->type != JSON_NULL &&
+	    (annotations->type != JSON_OBJECT || !all_strings(annotations))) {
+		add_error(
+		    errors, arena_printf(
+		                a, "alert %zu: 'annotations' must be an object of strings", index));
 		return;
 	}
 	if (!read_end(alert, now, &ended))
-		add_error(errors, arena_printf(a, "alert %zu: 'endsAt' is not an RFC 3339 time", index));
+		add_error(
+		    errors, arena_printf(a, "alert %zu: 'endsAt' is not an RFC 3339 time", index));
 	struct str instance = json_get_str(labels, STR("instance"));
 	*ret = (struct record){ .type = RECORD_EVENT };
 	ret->event = (struct record_event){

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as an event of each kind: no crash, and what is accepted keeps the limits that the engine relies on.
+ * Any bytes as an event of each kind: no crash, and what is accepted keeps the limits that the
+ * engine relies on.
  */
 #include "api/event_read.h"
 #include "wire/record.h"
@@ -11,9 +12,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check(const struct record *rec)
 {
 	if (rec->type == RECORD_EVENT) {
-		assert(rec->event.dedup_key.len > 0 && str_utf8_count(rec->event.dedup_key) <= EVENT_DEDUP_MAX);
+		assert(rec->event.dedup_key.len > 0 &&
+		       str_utf8_count(rec->event.dedup_key) <= EVENT_DEDUP_MAX);
 		assert(str_utf8_count(rec->event.summary) <= EVENT_SUMMARY_MAX);
-		assert(rec->event.action < EVENT_ACTION_COUNT && rec->event.severity < SEVERITY_COUNT);
+		assert(
+		    rec->event.action < EVENT_ACTION_COUNT && rec->event.severity < SEVERITY_COUNT);
 	} else {
 		assert(rec->type == RECORD_CHANGE && rec->change.summary.len > 0);
 	}

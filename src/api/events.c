@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Events in: read, handed to the engine, and answered when the engine says that they are durable, never
- * before. Several alerts in one request are answered as one: good only when all of them are.
+ * Events in: read, handed to the engine, and answered when the engine says that they are durable,
+ * never before. Several alerts in one request are answered as one: good only when all of them are.
  */
 #include "api/api_priv.h"
 #include "api/event_read.h"
@@ -46,7 +46,8 @@ static void answer_errors(struct call *call, unsigned status, struct str word, s
 		jw_str(&w, errors[i]);
 	jw_close(&w, ']');
 	jw_close(&w, '}');
-	struct str headers = status == 503 || status == 429 ? STR(HEADERS_DATA "Retry-After: 1\r\n") : STR(HEADERS_DATA);
+	struct str headers = status == 503 || status == 429 ? STR(HEADERS_DATA "Retry-After: 1\r\n")
+	                                                    : STR(HEADERS_DATA);
 	answer_body(call, status, headers, buf_str(&b));
 	buf_free(&b);
 }
@@ -55,9 +56,11 @@ static void answer_refused(struct call *call, const struct event_errors *errors)
 {
 	call->api->counters.events_refused++;
 	if (errors->not_json)
-		answer_errors(call, 400, STR("Unrecognized object"), STR("Event object format is unrecognized"), errors->list, errors->count);
+		answer_errors(call, 400, STR("Unrecognized object"),
+		    STR("Event object format is unrecognized"), errors->list, errors->count);
 	else
-		answer_errors(call, 400, STR("invalid event"), STR("Event object is invalid"), errors->list, errors->count);
+		answer_errors(call, 400, STR("invalid event"), STR("Event object is invalid"),
+		    errors->list, errors->count);
 }
 
 static void answer_unread(struct call *call, enum err e, const struct event_errors *errors)
@@ -65,11 +68,14 @@ static void answer_unread(struct call *call, enum err e, const struct event_erro
 	if (e == ERR_INPUT) {
 		answer_refused(call, errors);
 	} else {
-		struct str why = STR("the event is too complex to be read"); /* a bounded arena: too many values */
+		struct str why = STR(
+		    "the event is too complex to be read"); /* a bounded arena: too many values */
 		if (e == ERR_LIMIT)
-			answer_errors(call, 413, STR("invalid event"), STR("Event is too large"), &why, 1);
+			answer_errors(
+			    call, 413, STR("invalid event"), STR("Event is too large"), &why, 1);
 		else
-			answer_errors(call, 503, STR("error"), STR("Event was not received"), &(struct str)STR_INIT("out of memory: retry later"), 1);
+			answer_errors(call, 503, STR("error"), STR("Event was not received"),
+			    &(struct str)STR_INIT("out of memory: retry later"), 1);
 	}
 }
 
@@ -80,9 +86,12 @@ static void answer_accepted(struct call *call, const struct submit *s)
 	buf_clear(b);
 	switch (s->form) {
 	case FORM_ALERTS: answer_body(call, 200, STR(HEADERS_DATA), STR("")); return;
-	case FORM_ALERTS_V1: answer_body(call, 200, STR(HEADERS_DATA), STR("{\"status\":\"success\"}")); return;
+	case FORM_ALERTS_V1:
+		answer_body(call, 200, STR(HEADERS_DATA), STR("{\"status\":\"success\"}"));
+		return;
 	case FORM_CHANGE:
-		answer_body(call, 202, STR(HEADERS_DATA), STR("{\"status\":\"success\",\"message\":\"Change event processed\"}"));
+		answer_body(call, 202, STR(HEADERS_DATA),
+		    STR("{\"status\":\"success\",\"message\":\"Change event processed\"}"));
 		return;
 	case FORM_V1:
 	case FORM_V2: break;
@@ -110,12 +119,14 @@ static void answer_submit(struct call *call, const struct submit *s)
 	case SUBMIT_UNKNOWN_KEY:
 		call->api->counters.events_unknown_key++;
 		text = STR("Invalid routing key");
-		answer_errors(call, 400, STR("invalid event"), STR("Event object is invalid"), &text, 1);
+		answer_errors(
+		    call, 400, STR("invalid event"), STR("Event object is invalid"), &text, 1);
 		return;
 	case SUBMIT_BUSY:
 		call->api->counters.events_busy++;
 		text = STR("events arrive faster than they can be stored: retry later");
-		answer_errors(call, 429, STR("throttle exceeded"), STR("Event was not accepted"), &text, 1);
+		answer_errors(
+		    call, 429, STR("throttle exceeded"), STR("Event was not accepted"), &text, 1);
 		return;
 	case SUBMIT_STORAGE:
 		call->api->counters.events_busy++;
@@ -149,15 +160,17 @@ static int badness(enum submit_code code)
 
 static void on_answer(struct call *call, void *user, enum msg_type type, struct str body);
 
-/* The engine was busy, starting, or died before it had answered: another try is better than an error, while there is time.
- * A trigger that was stored already is then counted twice, which harms nobody; a change event would be shown twice. */
+/* The engine was busy, starting, or died before it had answered: another try is better than an
+ * error, while there is time. A trigger that was stored already is then counted twice, which harms
+ * nobody; a change event would be shown twice. */
 static bool try_again(struct call *call, struct part *part, bool answered)
 {
 	struct submit *s = part->submit;
 	struct mono now = loop_now(call->api->loop);
 	if (!part->bytes.ptr || now.ns >= s->until.ns || (!answered && s->form == FORM_CHANGE))
 		return false;
-	return ask_patiently(call->api, MSG_SUBMIT, part->bytes, call, on_answer, part, s->until, true) == OK;
+	return ask_patiently(
+	           call->api, MSG_SUBMIT, part->bytes, call, on_answer, part, s->until, true) == OK;
 }
 
 static void on_answer(struct call *call, void *user, enum msg_type type, struct str body)
@@ -174,7 +187,8 @@ static void on_answer(struct call *call, void *user, enum msg_type type, struct 
 		rd_u64(&r);
 		text = rd_str(&r, 65536);
 	}
-	if ((type != MSG_SUBMIT_ANSWER || code == SUBMIT_BUSY) && try_again(call, part, type == MSG_SUBMIT_ANSWER))
+	if ((type != MSG_SUBMIT_ANSWER || code == SUBMIT_BUSY) &&
+	    try_again(call, part, type == MSG_SUBMIT_ANSWER))
 		return;
 	s->answered++;
 	if (type != MSG_SUBMIT_ANSWER) {
@@ -188,7 +202,8 @@ static void on_answer(struct call *call, void *user, enum msg_type type, struct 
 		answer_submit(call, s);
 }
 
-static void submit_all(struct call *call, enum event_form form, const struct record *list, size_t count)
+static void submit_all(
+    struct call *call, enum event_form form, const struct record *list, size_t count)
 {
 	struct api *api = call->api;
 	struct arena *a = call->req->arena;
@@ -199,15 +214,22 @@ static void submit_all(struct call *call, enum event_form form, const struct rec
 		answer_unread(call, ERR_NOMEM, &none);
 		return;
 	}
-	*s = (struct submit){ .form = form, .total = count, .worst = SUBMIT_OK, .until = mono_add(loop_now(api->loop), API_WAIT) };
-	s->dedup_key = count && list[0].type == RECORD_EVENT ? arena_str(a, list[0].event.dedup_key) : STR("");
+	*s = (struct submit){ .form = form,
+		.total = count,
+		.worst = SUBMIT_OK,
+		.until = mono_add(loop_now(api->loop), API_WAIT) };
+	s->dedup_key =
+	    count && list[0].type == RECORD_EVENT ? arena_str(a, list[0].event.dedup_key) : STR("");
 	for (size_t i = 0; i < count; i++) {
 		buf_clear(&api->encode);
 		record_encode(&api->encode, &list[i]);
 		enum err e = api->encode.err;
-		parts[i] = (struct part){ s, arena_err(a) == OK ? arena_str(a, buf_str(&api->encode)) : (struct str){ NULL, 0 } };
+		parts[i] =
+		    (struct part){ s, arena_err(a) == OK ? arena_str(a, buf_str(&api->encode))
+			                                 : (struct str){ NULL, 0 } };
 		if (e == OK)
-			e = ask_patiently(api, MSG_SUBMIT, buf_str(&api->encode), call, on_answer, &parts[i], s->until, false);
+			e = ask_patiently(api, MSG_SUBMIT, buf_str(&api->encode), call, on_answer,
+			    &parts[i], s->until, false);
 		if (e == OK)
 			continue;
 		s->answered++;
@@ -221,7 +243,8 @@ static void submit_all(struct call *call, enum event_form form, const struct rec
 		answer_submit(call, s);
 }
 
-/* Reading needs up to fifty times the event's size for a moment; what is kept is only the record. */
+/* Reading needs up to fifty times the event's size for a moment; what is kept is only the record.
+ */
 static struct arena *scratch(struct call *call)
 {
 	arena_reset(call->api->scratch);
@@ -267,7 +290,8 @@ void event_change(struct call *call)
 {
 	struct record rec;
 	struct event_errors errors;
-	enum err e = event_read_change(scratch(call), call->req->body, loop_wall(call->api->loop), &rec, &errors);
+	enum err e = event_read_change(
+	    scratch(call), call->req->body, loop_wall(call->api->loop), &rec, &errors);
 	if (e != OK)
 		answer_unread(call, e, &errors);
 	else if (key_possible(call, rec.change.routing_key))
@@ -291,7 +315,8 @@ static void alerts(struct call *call, enum event_form form)
 	struct record *list = NULL;
 	size_t count = 0;
 	struct event_errors errors;
-	enum err e = event_read_alerts(scratch(call), call->req->body, call->param[0], loop_wall(call->api->loop), &list, &count, &errors);
+	enum err e = event_read_alerts(scratch(call), call->req->body, call->param[0],
+	    loop_wall(call->api->loop), &list, &count, &errors);
 	if (e != OK)
 		answer_unread(call, e, &errors);
 	else if (key_possible(call, call->param[0]))
@@ -311,7 +336,10 @@ void event_alerts_v1(struct call *call)
 /* The little that a client may ask of an Alertmanager before it sends. */
 void alertmanager_status(struct call *call)
 {
-	call_json(call, 200, STR("{\"cluster\":{\"status\":\"disabled\",\"peers\":[]},\"versionInfo\":{\"version\":\"0.25.0\","
-				 "\"branch\":\"quis\",\"revision\":\"\",\"buildUser\":\"\",\"buildDate\":\"\",\"goVersion\":\"\"},"
-				 "\"config\":{\"original\":\"\"},\"uptime\":\"1970-01-01T00:00:00.000Z\"}"));
+	call_json(call, 200,
+	    STR("{\"cluster\":{\"status\":\"disabled\",\"peers\":[]},\"versionInfo\":{\"version\":"
+	        "\"0.25.0\","
+	        "\"branch\":\"quis\",\"revision\":\"\",\"buildUser\":\"\",\"buildDate\":\"\","
+	        "\"goVersion\":\"\"},"
+	        "\"config\":{\"original\":\"\"},\"uptime\":\"1970-01-01T00:00:00.000Z\"}"));
 }

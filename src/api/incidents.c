@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Incidents, their timeline and alerts, and what people do with them, in PagerDuty's shapes. Reading runs on a
- * reader thread. Acting is three steps: a reader checks that the incidents are there and who asks, commands go
- * to the engine and are answered when their effects are committed, and a reader fetches what they are now.
+ * Incidents, their timeline and alerts, and what people do with them, in PagerDuty's shapes.
+ * Reading runs on a reader thread. Acting is three steps: a reader checks that the incidents are
+ * there and who asks, commands go to the engine and are answered when their effects are committed,
+ * and a reader fetches what they are now.
  */
 #include "api/shape.h"
 #include "incident/core.h"
@@ -28,7 +29,8 @@ static void agent_write(struct jw *w, struct job *job, struct str name)
 	jw_close(w, '}');
 }
 
-static void assignments_write(struct jw *w, struct job *job, const struct incident *inc, const struct control_people *people)
+static void assignments_write(
+    struct jw *w, struct job *job, const struct incident *inc, const struct control_people *people)
 {
 	jw_key(w, STR("assignments"));
 	jw_open(w, '[');
@@ -82,14 +84,15 @@ static void pending_write(struct jw *w, const struct timer *timers, size_t count
 	jw_close(w, ']');
 }
 
-static void incident_write(struct jw *w, struct job *job, const struct incident *inc, const struct control_people *people,
-    const struct timer *timers, size_t timer_count)
+static void incident_write(struct jw *w, struct job *job, const struct incident *inc,
+    const struct control_people *people, const struct timer *timers, size_t timer_count)
 {
 	const struct directory *dir = job->snap ? job->snap->dir : NULL;
 	int32_t s = dir ? directory_service(dir, inc->service) : -1;
 	jw_open(w, '{');
 	head_write(w, job->base_url, STR("incidents"), STR("incident"), id_str(&inc->id),
-	    arena_printf(job->arena, "[#%llu] %.*s", (unsigned long long)inc->number, STR_ARG(inc->title)));
+	    arena_printf(
+	        job->arena, "[#%llu] %.*s", (unsigned long long)inc->number, STR_ARG(inc->title)));
 	jw_kv_i64(w, STR("incident_number"), (int64_t)inc->number);
 	jw_kv_str(w, STR("title"), inc->title);
 	jw_key(w, STR("created_at"));
@@ -149,8 +152,11 @@ static struct str channel_name(struct str channel)
 	static const struct {
 		struct str ours, theirs;
 	} names[] = {
-		{ STR_INIT("events"), STR_INIT("api") }, { STR_INIT("cli"), STR_INIT("api") }, { STR_INIT("ui"), STR_INIT("website") },
-		{ STR_INIT("link"), STR_INIT("email") }, { STR_INIT("rule"), STR_INIT("auto") },
+		{ STR_INIT("events"), STR_INIT("api") },
+		{ STR_INIT("cli"), STR_INIT("api") },
+		{ STR_INIT("ui"), STR_INIT("website") },
+		{ STR_INIT("link"), STR_INIT("email") },
+		{ STR_INIT("rule"), STR_INIT("auto") },
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
 		if (str_eq(names[i].ours, channel))
@@ -161,10 +167,13 @@ static struct str channel_name(struct str channel)
 static void log_write(struct jw *w, struct job *job, const struct log_entry *e)
 {
 	const struct json *body = NULL;
-	if (!str_empty(e->body) && json_read(job->arena, e->body, JSON_DEPTH_MAX, &body, NULL) != OK)
+	if (!str_empty(e->body) &&
+	    json_read(job->arena, e->body, JSON_DEPTH_MAX, &body, NULL) != OK)
 		body = NULL;
 	jw_open(w, '{');
-	head_write(w, job->base_url, STR("log_entries"), arena_printf(job->arena, "%.*s_log_entry", STR_ARG(e->type)), id_str(&e->id), e->summary);
+	head_write(w, job->base_url, STR("log_entries"),
+	    arena_printf(job->arena, "%.*s_log_entry", STR_ARG(e->type)), id_str(&e->id),
+	    e->summary);
 	jw_key(w, STR("created_at"));
 	jw_wall(w, e->at);
 	jw_key(w, STR("agent"));
@@ -183,7 +192,8 @@ static void log_write(struct jw *w, struct job *job, const struct log_entry *e)
 	}
 	jw_close(w, '}');
 	jw_key(w, STR("incident"));
-	ref_write(w, job->base_url, STR("incidents"), STR("incident_reference"), id_str(&e->incident), STR("incident"));
+	ref_write(w, job->base_url, STR("incidents"), STR("incident_reference"),
+	    id_str(&e->incident), STR("incident"));
 	jw_key(w, STR("contexts"));
 	jw_open(w, '[');
 	jw_close(w, ']');
@@ -210,18 +220,21 @@ static void contexts_write(struct jw *w, const struct json *event)
 	jw_open(w, '[');
 	for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
 		const struct json *list = json_get(event, kinds[k].list);
-		for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j; j = j->next) {
+		for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
+		     j = j->next) {
 			jw_open(w, '{');
 			jw_kv_str(w, STR("type"), kinds[k].type);
 			jw_kv_str(w, kinds[k].to, json_get_str(j, kinds[k].from));
-			jw_kv_str(w, STR("text"), json_get_str(j, k == 0 ? STR("text") : STR("alt")));
+			jw_kv_str(
+			    w, STR("text"), json_get_str(j, k == 0 ? STR("text") : STR("alt")));
 			jw_close(w, '}');
 		}
 	}
 	jw_close(w, ']');
 }
 
-/* The event as it came, without the key that it came with: whoever may read an incident may not therefore send events. */
+/* The event as it came, without the key that it came with: whoever may read an incident may not
+ * therefore send events. */
 static void event_write(struct jw *w, const struct json *event)
 {
 	if (!json_is(event, JSON_OBJECT)) {
@@ -241,7 +254,8 @@ static void event_write(struct jw *w, const struct json *event)
 static void alert_write(struct jw *w, struct job *job, const struct alert *a)
 {
 	const struct json *event = NULL, *details = NULL;
-	if (!str_empty(a->details) && json_read(job->arena, a->details, JSON_DEPTH_MAX, &event, NULL) != OK)
+	if (!str_empty(a->details) &&
+	    json_read(job->arena, a->details, JSON_DEPTH_MAX, &event, NULL) != OK)
 		event = NULL;
 	jw_open(w, '{');
 	head_write(w, job->base_url, STR("alerts"), STR("alert"), id_str(&a->id), a->summary);
@@ -257,7 +271,8 @@ static void alert_write(struct jw *w, struct job *job, const struct alert *a)
 	jw_key(w, STR("service"));
 	service_ref(w, job, a->service);
 	jw_key(w, STR("incident"));
-	ref_write(w, job->base_url, STR("incidents"), STR("incident_reference"), id_str(&a->incident), STR("incident"));
+	ref_write(w, job->base_url, STR("incidents"), STR("incident_reference"),
+	    id_str(&a->incident), STR("incident"));
 	jw_kv_null(w, STR("integration"));
 	jw_kv_null(w, STR("first_trigger_log_entry"));
 	jw_key(w, STR("body"));
@@ -280,7 +295,8 @@ static void alert_write(struct jw *w, struct job *job, const struct alert *a)
 
 /* ---- reading ---- */
 
-/* The directory is for names and references: a list is answered without it rather than not at all. */
+/* The directory is for names and references: a list is answered without it rather than not at all.
+ */
 static void want_directory(struct job *job, struct worker *worker)
 {
 	const struct directory *dir;
@@ -295,8 +311,8 @@ static bool need_reader(struct job *job, struct worker *worker, struct control_r
 	return e == OK;
 }
 
-static bool read_bits(struct job *job, const struct params *params, struct str name, const struct str *names, unsigned count,
-    unsigned *ret)
+static bool read_bits(struct job *job, const struct params *params, struct str name,
+    const struct str *names, unsigned count, unsigned *ret)
 {
 	size_t at = 0;
 	struct str v;
@@ -306,17 +322,21 @@ static bool read_bits(struct job *job, const struct params *params, struct str n
 		while (i < count && !str_eq(names[i], v))
 			i++;
 		if (i == count)
-			return job_bad(job, arena_printf(job->arena, "'%.*s' is not one of the values of '%.*s[]'", STR_ARG(v), STR_ARG(name)));
+			return job_bad(job,
+			    arena_printf(job->arena, "'%.*s' is not one of the values of '%.*s[]'",
+			        STR_ARG(v), STR_ARG(name)));
 		*ret |= 1u << i;
 	}
 	return true;
 }
 
 /* service_ids[] and team_ids[] -> names of services. *ret_none: asked for, and there are none. */
-static void read_services(struct job *job, const struct params *params, struct control_incident_query *q, bool *ret_none)
+static void read_services(
+    struct job *job, const struct params *params, struct control_incident_query *q, bool *ret_none)
 {
 	const struct directory *dir = job->snap ? job->snap->dir : NULL;
-	bool by_service = params_has(params, STR("service_ids[]")) || params_has(params, STR("service_ids"));
+	bool by_service =
+	    params_has(params, STR("service_ids[]")) || params_has(params, STR("service_ids"));
 	bool by_team = params_has(params, STR("team_ids[]")) || params_has(params, STR("team_ids"));
 	*ret_none = false;
 	if (!by_service && !by_team)
@@ -325,14 +345,17 @@ static void read_services(struct job *job, const struct params *params, struct c
 	size_t n = 0;
 	for (uint32_t i = 0; names && dir && i < dir->service_count; i++) {
 		const struct service *s = &dir->services[i];
-		struct str team_id = str_empty(s->team) ? STR("") : resource_id(job->arena, 'P', STR("Team"), s->team);
+		struct str team_id = str_empty(s->team)
+		                         ? STR("")
+		                         : resource_id(job->arena, 'P', STR("Team"), s->team);
 		size_t at = 0, at_team = 0;
 		struct str v;
 		bool service_hit = !by_service, team_hit = !by_team;
 		while (!service_hit && params_next(params, &at, STR("service_ids"), &v))
 			service_hit = str_eq(v, s->id) || str_eq(v, s->name);
 		while (!team_hit && params_next(params, &at_team, STR("team_ids"), &v))
-			team_hit = !str_empty(team_id) && (str_eq(v, team_id) || str_eq(v, s->team));
+			team_hit =
+			    !str_empty(team_id) && (str_eq(v, team_id) || str_eq(v, s->team));
 		if (service_hit && team_hit)
 			names[n++] = s->name;
 	}
@@ -355,20 +378,26 @@ static void read_sort(const struct params *params, struct control_incident_query
 	}
 }
 
-static bool read_query(struct job *job, const struct params *params, struct paging *paging, struct control_incident_query *q,
-    bool *ret_none)
+static bool read_query(struct job *job, const struct params *params, struct paging *paging,
+    struct control_incident_query *q, bool *ret_none)
 {
 	*q = (struct control_incident_query){ 0 };
 	if (!paging_read(job, params, paging) ||
-	    !read_bits(job, params, STR("statuses"), incident_status_name, INCIDENT_STATUS_COUNT, &q->statuses) ||
+	    !read_bits(job, params, STR("statuses"), incident_status_name, INCIDENT_STATUS_COUNT,
+	        &q->statuses) ||
 	    !read_bits(job, params, STR("urgencies"), urgency_name, URGENCY_COUNT, &q->urgencies))
 		return false;
-	static const struct str unknown[] = { STR_INIT("incident_key"), STR_INIT("user_ids[]"), STR_INIT("user_ids") };
+	static const struct str unknown[] = { STR_INIT("incident_key"), STR_INIT("user_ids[]"),
+		STR_INIT("user_ids") };
 	for (size_t i = 0; i < ARRAY_COUNT(unknown); i++)
-		if (params_has(params, unknown[i])) /* answering more than was asked for would mislead */
-			return job_bad(job, arena_printf(job->arena, "incidents cannot be filtered by '%.*s' here", STR_ARG(unknown[i])));
+		if (params_has(
+		        params, unknown[i])) /* answering more than was asked for would mislead */
+			return job_bad(job,
+			    arena_printf(job->arena, "incidents cannot be filtered by '%.*s' here",
+			        STR_ARG(unknown[i])));
 	if (!str_eq(params_get(params, STR("date_range")), STR("all")) &&
-	    (params_wall(params, STR("since"), &q->since) != OK || params_wall(params, STR("until"), &q->until) != OK))
+	    (params_wall(params, STR("since"), &q->since) != OK ||
+	        params_wall(params, STR("until"), &q->until) != OK))
 		return job_bad(job, STR("'since' and 'until' must be ISO 8601 times"));
 	read_services(job, params, q, ret_none);
 	read_sort(params, q);
@@ -414,7 +443,8 @@ void incidents_list(struct job *job, struct worker *worker)
 }
 
 /* By id, or by the number that people say. ERR_GONE: there is none. */
-static enum err find_incident(struct job *job, struct control_reader *r, struct str text, struct incident *ret)
+static enum err find_incident(
+    struct job *job, struct control_reader *r, struct str text, struct incident *ret)
 {
 	struct id id;
 	uint64_t number;
@@ -433,7 +463,8 @@ static void no_incident(struct job *job, struct worker *worker, enum err e)
 		job_fail(job, worker, e);
 }
 
-static enum err one_write(struct jw *w, struct job *job, struct control_reader *r, const struct incident *inc)
+static enum err one_write(
+    struct jw *w, struct job *job, struct control_reader *r, const struct incident *inc)
 {
 	struct timer *timers;
 	size_t timer_count;
@@ -468,7 +499,8 @@ void incident_get(struct job *job, struct worker *worker)
 		jw_close(&w, '}');
 }
 
-static void log_page(struct job *job, struct worker *worker, struct control_reader *r, const struct id *incident)
+static void log_page(
+    struct job *job, struct worker *worker, struct control_reader *r, const struct id *incident)
 {
 	struct params params;
 	struct paging paging;
@@ -478,7 +510,8 @@ static void log_page(struct job *job, struct worker *worker, struct control_read
 	bool more;
 	if (!job_params(job, &params) || !paging_read(job, &params, &paging))
 		return;
-	if (params_wall(&params, STR("since"), &q.since) != OK || params_wall(&params, STR("until"), &q.until) != OK) {
+	if (params_wall(&params, STR("since"), &q.since) != OK ||
+	    params_wall(&params, STR("until"), &q.until) != OK) {
 		job_bad(job, STR("'since' and 'until' must be ISO 8601 times"));
 		return;
 	}
@@ -532,14 +565,16 @@ void incident_alerts(struct job *job, struct worker *worker)
 	struct alert *list;
 	size_t count;
 	bool more;
-	if (!need_reader(job, worker, &r) || !job_params(job, &params) || !paging_read(job, &params, &paging))
+	if (!need_reader(job, worker, &r) || !job_params(job, &params) ||
+	    !paging_read(job, &params, &paging))
 		return;
 	enum err e = find_incident(job, r, job->param[0], &inc);
 	if (e != OK) {
 		no_incident(job, worker, e);
 		return;
 	}
-	e = control_alerts(r, &inc.id, true, paging.limit, paging.offset, job->arena, &list, &count, &more);
+	e = control_alerts(
+	    r, &inc.id, true, paging.limit, paging.offset, job->arena, &list, &count, &more);
 	if (e != OK) {
 		job_fail(job, worker, e);
 		return;
@@ -555,10 +590,10 @@ void incident_alerts(struct job *job, struct worker *worker)
 /* ---- acting ---- */
 
 struct act_item {
-	struct str text;              /* as asked: id or number */
+	struct str text; /* as asked: id or number */
 	struct id id;
 	enum command_type type;
-	enum incident_status status;  /* before */
+	enum incident_status status; /* before */
 	bool found, skip;
 	enum submit_code code;
 	unsigned outcome;
@@ -659,7 +694,8 @@ static void act_read(struct job *job, struct worker *worker)
 	jw_close(&w, '}');
 }
 
-static void act_job(struct call *call, const struct act *from, void (*work)(struct job *, struct worker *), void (*done)(struct job *))
+static void act_job(struct call *call, const struct act *from,
+    void (*work)(struct job *, struct worker *), void (*done)(struct job *))
 {
 	struct job *job = job_new(call->api, call, &call->api->readers);
 	struct act *act = job ? act_copy(job->arena, from) : NULL;
@@ -699,7 +735,8 @@ static void note_answer(struct call *call, const struct act *act)
 static void act_finish(struct call *call, struct act *act)
 {
 	if (act->engine_gone) {
-		call_busy(call, STR("the engine went away before it had answered: look at the incident and try again"));
+		call_busy(call, STR("the engine went away before it had answered: look at the "
+		                    "incident and try again"));
 		return;
 	}
 	for (size_t i = 0; i < act->count; i++) {
@@ -711,10 +748,12 @@ static void act_finish(struct call *call, struct act *act)
 			return;
 		}
 		if (item->code == SUBMIT_INVALID) {
-			call_error(call, 400, 2001, STR("Invalid Input Provided"), act->engine_text);
+			call_error(
+			    call, 400, 2001, STR("Invalid Input Provided"), act->engine_text);
 			return;
 		}
-		bool gone = item->code == SUBMIT_NOT_FOUND || item->outcome == OUTCOME_NO_SUCH; /* no longer open */
+		bool gone = item->code == SUBMIT_NOT_FOUND ||
+		            item->outcome == OUTCOME_NO_SUCH; /* no longer open */
 		bool already = item->code == SUBMIT_CONFLICT || item->outcome == OUTCOME_ALREADY;
 		if (act->bulk || act->note)
 			continue; /* somebody was faster: the answer shows what it is now */
@@ -762,7 +801,9 @@ static struct str call_via(const struct call *call)
 {
 	if (call->who.by_session)
 		return STR("ui");
-	return str_starts(http_head_get(&call->req->head, STR("User-Agent")), STR("quis/")) ? STR("cli") : STR("api");
+	return str_starts(http_head_get(&call->req->head, STR("User-Agent")), STR("quis/"))
+	           ? STR("cli")
+	           : STR("api");
 }
 
 static void act_send(struct call *call, struct act *act)
@@ -777,9 +818,14 @@ static void act_send(struct call *call, struct act *act)
 		struct act_item *item = &act->items[i];
 		replies[i] = (struct act_reply){ act, i };
 		struct record rec = { .type = RECORD_COMMAND };
-		rec.command = (struct record_command){ .type = item->type, .incident = item->id, .actor = act->actor,
-			.via = call_via(call), .from = call->req->remote, .text = act->text };
-		enum err e = item->skip ? OK : command(call->api, &rec, call, act_answered, &replies[i]);
+		rec.command = (struct record_command){ .type = item->type,
+			.incident = item->id,
+			.actor = act->actor,
+			.via = call_via(call),
+			.from = call->req->remote,
+			.text = act->text };
+		enum err e =
+		    item->skip ? OK : command(call->api, &rec, call, act_answered, &replies[i]);
 		if (item->skip || e != OK)
 			act->answered++;
 		if (e == ERR_GONE)
@@ -801,14 +847,16 @@ static bool act_sensible(struct call *call, const struct act *act, struct act_it
 	if (act->note)
 		return true;
 	bool same = (item->type == COMMAND_ACKNOWLEDGE && item->status == INCIDENT_ACKNOWLEDGED) ||
-	    (item->type == COMMAND_UNACKNOWLEDGE && item->status == INCIDENT_TRIGGERED);
+	            (item->type == COMMAND_UNACKNOWLEDGE && item->status == INCIDENT_TRIGGERED);
 	bool resolved = item->status == INCIDENT_RESOLVED;
 	item->skip = same || resolved;
 	if (act->bulk || !item->skip)
 		return true;
 	if (resolved)
 		call_error(call, 400, 1001, STR("Incident Already Resolved"),
-		    item->type == COMMAND_UNACKNOWLEDGE ? STR("a resolved incident is not opened again: send a new event") : STR(""));
+		    item->type == COMMAND_UNACKNOWLEDGE
+		        ? STR("a resolved incident is not opened again: send a new event")
+		        : STR(""));
 	else if (item->type == COMMAND_ACKNOWLEDGE)
 		call_error(call, 400, 1002, STR("Incident Already Acknowledged"), STR(""));
 	else
@@ -828,7 +876,8 @@ static void act_checked(struct job *job)
 		return;
 	}
 	if (act->actor_unknown) {
-		call_error(call, 400, 1008, STR("Requester User Not Found"), STR("no user has the mail address of the From header"));
+		call_error(call, 400, 1008, STR("Requester User Not Found"),
+		    STR("no user has the mail address of the From header"));
 		return;
 	}
 	for (size_t i = 0; i < act->count; i++)
@@ -849,8 +898,9 @@ static bool read_object(struct call *call, const struct json **ret)
 	if (json_read(call->req->arena, call->req->body, JSON_DEPTH_MAX, ret, &where) != OK) {
 		unsigned line = 1, column = 1;
 		json_place(call->req->body, where.offset, &line, &column);
-		return bad(call, arena_printf(call->req->arena, "the body is not JSON: line %u, column %u: %s", line, column,
-				     where.what ? where.what : "too large"));
+		return bad(call,
+		    arena_printf(call->req->arena, "the body is not JSON: line %u, column %u: %s",
+		        line, column, where.what ? where.what : "too large"));
 	}
 	return (*ret)->type == JSON_OBJECT || bad(call, STR("the body must be a JSON object"));
 }
@@ -879,14 +929,19 @@ static bool read_change(struct call *call, const struct json *change, struct act
 			item->type = words[i].type;
 			return true;
 		}
-	return bad(call, STR("'status' must be one of 'acknowledged', 'resolved' or 'triggered'; other fields cannot be changed here"));
+	return bad(call, STR("'status' must be one of 'acknowledged', 'resolved' or 'triggered'; "
+	                     "other fields cannot be changed here"));
 }
 
 void incident_put(struct call *call)
 {
 	const struct json *root;
 	struct act_item item = { .text = call->param[0] };
-	struct act act = { .count = 1, .items = &item, .actor = call->who.name, .text = STR(""), .engine_text = STR("") };
+	struct act act = { .count = 1,
+		.items = &item,
+		.actor = call->who.name,
+		.text = STR(""),
+		.engine_text = STR("") };
 	if (!read_object(call, &root))
 		return;
 	const struct json *change = json_get(root, STR("incident"));
@@ -905,7 +960,8 @@ void incidents_put(struct call *call)
 		return;
 	}
 	if (list->count > ACT_MAX) {
-		call_error(call, 413, 2001, STR("Content Too Large"), STR("at most 250 incidents in one request"));
+		call_error(call, 413, 2001, STR("Content Too Large"),
+		    STR("at most 250 incidents in one request"));
 		return;
 	}
 	struct act_item *items = arena_new(call->req->arena, struct act_item, list->count);
@@ -924,7 +980,12 @@ void incidents_put(struct call *call)
 			return;
 	}
 	assert(n == list->count);
-	struct act act = { .bulk = true, .count = n, .items = items, .actor = call->who.name, .text = STR(""), .engine_text = STR("") };
+	struct act act = { .bulk = true,
+		.count = n,
+		.items = items,
+		.actor = call->who.name,
+		.text = STR(""),
+		.engine_text = STR("") };
 	act_job(call, &act, act_check, act_checked);
 }
 
@@ -939,6 +1000,11 @@ void incident_note(struct call *call)
 		return;
 	}
 	struct act_item item = { .text = call->param[0], .type = COMMAND_NOTE };
-	struct act act = { .note = true, .count = 1, .items = &item, .actor = call->who.name, .text = content, .engine_text = STR("") };
+	struct act act = { .note = true,
+		.count = 1,
+		.items = &item,
+		.actor = call->who.name,
+		.text = content,
+		.engine_text = STR("") };
 	act_job(call, &act, act_check, act_checked);
 }

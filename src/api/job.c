@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Worker threads: jobs go in on the loop's thread, run on a worker, and are finished on the loop's thread. The pool
- * is bounded, so a slow store makes 503s and not memory. Also here: the directory compiled from the
- * store's resources, once a version, shared by reference count.
+ * Worker threads: jobs go in on the loop's thread, run on a worker, and are finished on the loop's
+ * thread. The pool is bounded, so a slow store makes 503s and not memory. Also here: the directory
+ * compiled from the store's resources, once a version, shared by reference count.
  */
 #include "api/api_priv.h"
 #include "base/surprise.h"
@@ -28,7 +28,8 @@ void snapshot_give(struct snapshot *snapshot)
 		return;
 	uint32_t left = __atomic_sub_fetch(&snapshot->refs, 1, __ATOMIC_ACQ_REL);
 	if (left == 0)
-		arena_close(&(struct arena *){ snapshot->arena }); /* it holds the snapshot itself */
+		arena_close(
+		    &(struct arena *){ snapshot->arena }); /* it holds the snapshot itself */
 }
 
 struct zones {
@@ -38,7 +39,7 @@ struct zones {
 		struct str name;
 		const struct zone *zone;
 		struct zone_entry *next;
-	} *first;
+	} * first;
 };
 
 static const struct zone *zone_find(void *context, struct str name)
@@ -72,8 +73,10 @@ static enum err installation_read(struct arena *a, struct str json, struct conf_
 	enum err e = json_read(a, json, JSON_DEPTH_MAX, &root, NULL);
 	if (e != OK)
 		return e;
-	const struct json *providers = json_get(root, STR("providers")), *fallback = json_get(root, STR("fallback"));
-	size_t np = json_is(providers, JSON_ARRAY) ? providers->count : 0, nf = json_is(fallback, JSON_ARRAY) ? fallback->count : 0;
+	const struct json *providers = json_get(root, STR("providers")),
+	                  *fallback = json_get(root, STR("fallback"));
+	size_t np = json_is(providers, JSON_ARRAY) ? providers->count : 0,
+	       nf = json_is(fallback, JSON_ARRAY) ? fallback->count : 0;
 	struct provider *p = arena_new(a, struct provider, np);
 	struct contact *c = arena_new(a, struct contact, nf);
 	if (!p || !c)
@@ -83,7 +86,8 @@ static enum err installation_read(struct arena *a, struct str json, struct conf_
 		p[i].name = json_get_str(j, STR("name"));
 		for (unsigned t = 0; t < CONTACT_TYPE_COUNT; t++)
 			if (str_eq(contact_type_name[t], json_get_str(j, STR("type"))) ||
-			    (t == CONTACT_EMAIL && str_eq(json_get_str(j, STR("type")), STR("smtp"))))
+			    (t == CONTACT_EMAIL &&
+			        str_eq(json_get_str(j, STR("type")), STR("smtp"))))
 				p[i].type = (enum contact_type)t;
 	}
 	i = 0;
@@ -99,8 +103,9 @@ static enum err installation_read(struct arena *a, struct str json, struct conf_
 	return OK;
 }
 
-enum err directory_compile(struct api *api, struct control_reader *r, struct arena *a, const struct conf_document *list,
-    size_t count, uint64_t version, const struct directory **ret, struct conf_faults *faults)
+enum err directory_compile(struct api *api, struct control_reader *r, struct arena *a,
+    const struct conf_document *list, size_t count, uint64_t version, const struct directory **ret,
+    struct conf_faults *faults)
 {
 	struct str installation_json = STR("{}");
 	struct conf_installation installation;
@@ -114,8 +119,8 @@ enum err directory_compile(struct api *api, struct control_reader *r, struct are
 	return conf_compile(a, list, count, &installation, version, zone_find, &zones, ret, faults);
 }
 
-static enum err compile(struct api *api, struct control_reader *r, struct arena *a, uint64_t version,
-    const struct directory **ret)
+static enum err compile(struct api *api, struct control_reader *r, struct arena *a,
+    uint64_t version, const struct directory **ret)
 {
 	struct control_resource *rows;
 	size_t count, n = 0;
@@ -127,7 +132,9 @@ static enum err compile(struct api *api, struct control_reader *r, struct arena 
 		return arena_err(a);
 	for (size_t i = 0; i < count; i++)
 		if (!str_eq(rows[i].kind, STR("Installation"))) /* the engine's own row */
-			list[n++] = (struct conf_document){ .kind = rows[i].kind, .name = rows[i].name, .body = rows[i].body };
+			list[n++] = (struct conf_document){
+				.kind = rows[i].kind, .name = rows[i].name, .body = rows[i].body
+			};
 	struct conf_faults faults = conf_faults_make(a);
 	e = directory_compile(api, r, a, list, n, version, ret, &faults);
 	/* The engine accepted these resources: what it compiled must compile here. */
@@ -188,7 +195,8 @@ enum err job_directory(struct job *job, struct worker *worker, const struct dire
 enum err worker_reader(struct worker *worker, struct control_reader **ret_reader)
 {
 	if (!worker->reader) {
-		enum err e = control_reader_open(worker->api->mem, worker->api->os, worker->api->data_dir, &worker->reader);
+		enum err e = control_reader_open(
+		    worker->api->mem, worker->api->os, worker->api->data_dir, &worker->reader);
 		if (e != OK)
 			return e;
 	}
@@ -243,7 +251,8 @@ static void job_answer(struct job *job)
 	if (!call)
 		return;
 	if (job->out.err != OK)
-		job_error(job, 500, 2000, STR("Internal Server Error"), STR("the answer is too large: ask for less"));
+		job_error(job, 500, 2000, STR("Internal Server Error"),
+		    STR("the answer is too large: ask for less"));
 	call_answer(call, job->status, job->content_type, job->headers, buf_str(&job->out));
 }
 
@@ -290,7 +299,8 @@ enum err pool_open(struct pool *pool, struct api *api, size_t workers, size_t li
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	for (size_t i = 0; i < workers && e == OK; i++) {
 		pool->workers[i] = (struct worker){ .api = api, .pool = pool };
-		if (pthread_create(&pool->workers[i].thread, NULL, worker_main, &pool->workers[i]) != 0)
+		if (pthread_create(
+		        &pool->workers[i].thread, NULL, worker_main, &pool->workers[i]) != 0)
 			e = ERR_NOMEM;
 		else
 			pool->worker_count++;
@@ -384,7 +394,8 @@ void job_start(struct job *job, struct pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-struct job *call_work(struct call *call, void (*work)(struct job *, struct worker *), void (*done)(struct job *))
+struct job *call_work(
+    struct call *call, void (*work)(struct job *, struct worker *), void (*done)(struct job *))
 {
 	struct job *job = job_new(call->api, call, &call->api->readers);
 	if (!job) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The links in a page. A GET shows what would happen and a button, and never acts: mail scanners follow links. The POST of
- * the button acts, in the name of the person to whom the page went; the token proves that he has the page.
+ * The links in a page. A GET shows what would happen and a button, and never acts: mail scanners
+ * follow links. The POST of the button acts, in the name of the person to whom the page went; the
+ * token proves that he has the page.
  */
 #include "api/page.h"
 #include "base/enc.h"
@@ -32,7 +33,9 @@ static void answer_page(struct call *call, unsigned status, struct str title, st
 
 static void try_again(struct call *call)
 {
-	answer_page(call, 503, STR("Not now"), STR("The incident cannot be looked at or changed at this moment. Nothing was changed. Please try again."));
+	answer_page(call, 503, STR("Not now"),
+	    STR("The incident cannot be looked at or changed at this moment. Nothing was changed. "
+	        "Please try again."));
 }
 
 static void link_find(struct job *job, struct worker *worker)
@@ -67,7 +70,8 @@ static void show_form(struct call *call, const struct link_work *w)
 {
 	struct str verb = verbs[w->claim.action];
 	struct buf b = buf_make(call->api->mem, 65536);
-	bool done = w->incident.status == INCIDENT_RESOLVED ||
+	bool done =
+	    w->incident.status == INCIDENT_RESOLVED ||
 	    (w->incident.status == INCIDENT_ACKNOWLEDGED && w->claim.action == LINK_ACKNOWLEDGE);
 	page_open_html(&b, verb);
 	incident_text(&b, &w->incident);
@@ -79,7 +83,8 @@ static void show_form(struct call *call, const struct link_work *w)
 		buf_add(&b, STR("<form method=\"post\"><button type=\"submit\">"));
 		enc_html(&b, verb);
 		buf_add(&b, STR(" this incident</button></form>\n<p><small>You are acting as "));
-		enc_html(&b, str_empty(w->message.user) ? STR("the fallback contact") : w->message.user);
+		enc_html(
+		    &b, str_empty(w->message.user) ? STR("the fallback contact") : w->message.user);
 		buf_add(&b, STR(".</small></p>\n"));
 	}
 	page_close_html(&b);
@@ -93,14 +98,20 @@ static void acted(struct call *call, void *user, enum msg_type type, struct str 
 	struct command_answer answer;
 	if (!call)
 		return;
-	if (command_answer_read(type, body, &answer) != OK || answer.code == SUBMIT_BUSY || answer.code == SUBMIT_STORAGE)
+	if (command_answer_read(type, body, &answer) != OK || answer.code == SUBMIT_BUSY ||
+	    answer.code == SUBMIT_STORAGE)
 		try_again(call);
 	else if (answer.code == SUBMIT_OK && answer.outcome == OUTCOME_DONE)
-		answer_page(call, 200, w->claim.action == LINK_ACKNOWLEDGE ? STR("Acknowledged") : STR("Resolved"),
-		    w->claim.action == LINK_ACKNOWLEDGE ? STR("The incident is yours. Nobody else will be paged for it while you work on it.") :
-							  STR("The incident is resolved. Thank you."));
+		answer_page(call, 200,
+		    w->claim.action == LINK_ACKNOWLEDGE ? STR("Acknowledged") : STR("Resolved"),
+		    w->claim.action == LINK_ACKNOWLEDGE
+		        ? STR("The incident is yours. Nobody else will be paged for it while you "
+		              "work on it.")
+		        : STR("The incident is resolved. Thank you."));
 	else
-		answer_page(call, 200, STR("Nothing to do"), STR("Somebody was faster: the incident has been acknowledged or resolved already."));
+		answer_page(call, 200, STR("Nothing to do"),
+		    STR("Somebody was faster: the incident has been acknowledged or resolved "
+		        "already."));
 }
 
 static void send_act(struct call *call, const struct link_work *from)
@@ -133,13 +144,15 @@ static void link_found(struct job *job)
 	if (!call)
 		return;
 	if (w->err == ERR_GONE)
-		answer_page(call, 404, STR("Not found"), STR("This link belongs to a page or an incident that no longer exists."));
+		answer_page(call, 404, STR("Not found"),
+		    STR("This link belongs to a page or an incident that no longer exists."));
 	else if (w->err != OK)
 		try_again(call);
 	else if (w->act && w->incident.status != INCIDENT_RESOLVED)
 		send_act(call, w);
 	else if (w->act)
-		answer_page(call, 200, STR("Nothing to do"), STR("The incident is resolved already."));
+		answer_page(
+		    call, 200, STR("Nothing to do"), STR("The incident is resolved already."));
 	else
 		show_form(call, w);
 }
@@ -148,13 +161,18 @@ static void link_begin(struct call *call, bool act)
 {
 	struct api *api = call->api;
 	struct link_claim claim;
-	enum err e = api->has_link_key ? link_check(call->param[0], &api->link_key, loop_wall(api->loop), &claim) : ERR_DENIED;
+	enum err e = api->has_link_key
+	                 ? link_check(call->param[0], &api->link_key, loop_wall(api->loop), &claim)
+	                 : ERR_DENIED;
 	if (e == ERR_GONE) {
-		answer_page(call, 410, STR("Too old"), STR("This link has expired. Sign in to see the incident as it is now."));
+		answer_page(call, 410, STR("Too old"),
+		    STR("This link has expired. Sign in to see the incident as it is now."));
 		return;
 	}
 	if (e != OK) {
-		answer_page(call, 404, STR("Not a valid link"), STR("This link was not made by this installation, or a part of it is missing."));
+		answer_page(call, 404, STR("Not a valid link"),
+		    STR("This link was not made by this installation, or a part of it is "
+		        "missing."));
 		return;
 	}
 	struct job *job = job_new(api, call, &api->readers);

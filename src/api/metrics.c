@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Quis' own series as this web process sees them: in Prometheus' text form at /metrics, and as samples for telemetry,
- * from one walk over the same figures.
+ * Quis' own series as this web process sees them: in Prometheus' text form at /metrics, and as
+ * samples for telemetry, from one walk over the same figures.
  */
 #include "api/api_priv.h"
 #include "base/surprise.h"
@@ -23,7 +23,8 @@ static void label_write(struct buf *b, struct str v)
 	}
 }
 
-static void sample(struct sink *s, const char *name, const char *type, const char *help, struct str label, struct str value, double v)
+static void sample(struct sink *s, const char *name, const char *type, const char *help,
+    struct str label, struct str value, double v)
 {
 	if (s->text) {
 		struct buf *b = s->text;
@@ -58,37 +59,50 @@ static void sample(struct sink *s, const char *name, const char *type, const cha
 
 static void events_walk(struct api *api, struct sink *s)
 {
-	static const char name[] = "quis_events_total", help[] = "Events received over HTTP by what became of them.";
+	static const char name[] = "quis_events_total",
+	                  help[] = "Events received over HTTP by what became of them.";
 	const struct api_counters *c = &api->counters;
-	sample(s, name, "counter", help, STR("outcome"), STR("accepted"), (double)c->events_accepted);
+	sample(
+	    s, name, "counter", help, STR("outcome"), STR("accepted"), (double)c->events_accepted);
 	sample(s, name, "counter", help, STR("outcome"), STR("invalid"), (double)c->events_refused);
-	sample(s, name, "counter", help, STR("outcome"), STR("unknown_key"), (double)c->events_unknown_key);
+	sample(s, name, "counter", help, STR("outcome"), STR("unknown_key"),
+	    (double)c->events_unknown_key);
 	sample(s, name, "counter", help, STR("outcome"), STR("busy"), (double)c->events_busy);
 	COUNTER("quis_commands_total", "Commands handed to the engine.", c->commands);
 	COUNTER("quis_relayed_total", "Requests relayed to telemetry.", c->relayed);
-	COUNTER("quis_relay_unavailable_total", "Requests for telemetry that it could not take.", c->relay_busy);
+	COUNTER("quis_relay_unavailable_total", "Requests for telemetry that it could not take.",
+	    c->relay_busy);
 	COUNTER("quis_denied_total", "Requests refused for want of rights.", c->denied);
 	COUNTER("quis_logins_total", "Sign-ins that succeeded.", c->logins);
 	COUNTER("quis_logins_failed_total", "Sign-ins that failed.", c->logins_failed);
-	GAUGE("quis_events_waiting", "Events that wait for the engine's credit.", api->waiting_count);
+	GAUGE(
+	    "quis_events_waiting", "Events that wait for the engine's credit.", api->waiting_count);
 	GAUGE("quis_streams", "Listeners to server-sent events.", api->stream_count);
-	COUNTER("quis_reads_refused_total", "Requests refused because too many were being worked on.", api->readers.refused + api->slow.refused);
+	COUNTER("quis_reads_refused_total",
+	    "Requests refused because too many were being worked on.",
+	    api->readers.refused + api->slow.refused);
 }
 
 static void http_walk(struct api *api, struct sink *s)
 {
-	static const char name[] = "quis_http_answers_total", help[] = "Answers by hundred of their status.";
+	static const char name[] = "quis_http_answers_total",
+	                  help[] = "Answers by hundred of their status.";
 	const struct http_counters *h = http_counters(api->http);
-	static const struct str hundreds[] = { STR_INIT("2xx"), STR_INIT("3xx"), STR_INIT("4xx"), STR_INIT("5xx") };
+	static const struct str hundreds[] = { STR_INIT("2xx"), STR_INIT("3xx"), STR_INIT("4xx"),
+		STR_INIT("5xx") };
 	for (unsigned i = 0; i < 4; i++)
-		sample(s, name, "counter", help, STR("status"), hundreds[i], (double)h->answers[i + 2]);
+		sample(s, name, "counter", help, STR("status"), hundreds[i],
+		    (double)h->answers[i + 2]);
 	GAUGE("quis_http_connections", "Open connections.", http_connection_count(api->http));
 	COUNTER("quis_http_accepted_total", "Connections accepted.", h->accepted);
 	COUNTER("quis_http_requests_total", "Requests whose head was well-formed.", h->requests);
-	COUNTER("quis_http_faults_total", "Requests refused as malformed, too large or too slow.", h->faults);
-	COUNTER("quis_http_timeouts_total", "Connections and requests ended by a time limit.", h->timeouts);
+	COUNTER("quis_http_faults_total", "Requests refused as malformed, too large or too slow.",
+	    h->faults);
+	COUNTER("quis_http_timeouts_total", "Connections and requests ended by a time limit.",
+	    h->timeouts);
 	COUNTER("quis_http_evicted_total", "Idle connections closed to make room.", h->evicted);
-	COUNTER("quis_http_refused_total", "Connections refused because there was no room.", h->refused_busy);
+	COUNTER("quis_http_refused_total", "Connections refused because there was no room.",
+	    h->refused_busy);
 	COUNTER("quis_http_received_bytes_total", "Bytes received.", h->received_bytes);
 	COUNTER("quis_http_sent_bytes_total", "Bytes sent.", h->sent_bytes);
 }
@@ -99,16 +113,25 @@ static void roles_walk(struct api *api, struct sink *s)
 	struct wall now = loop_wall(api->loop);
 	for (int which = 0; which < 3; which++)
 		for (unsigned i = 0; i < ROLE_COUNT; i++) {
-			if (i == ROLE_PARENT || i == ROLE_CONFIG || roles[i].state == ROLE_STATE_OFF)
+			if (i == ROLE_PARENT || i == ROLE_CONFIG ||
+			    roles[i].state == ROLE_STATE_OFF)
 				continue;
 			if (which == 0)
-				sample(s, "quis_role_ok", "gauge", "1 when the role runs and says that it is well.", STR("of"), role_name[i],
+				sample(s, "quis_role_ok", "gauge",
+				    "1 when the role runs and says that it is well.", STR("of"),
+				    role_name[i],
 				    roles[i].state == ROLE_STATE_RUNNING && roles[i].ok ? 1 : 0);
 			else if (which == 1)
-				sample(s, "quis_role_restarts_total", "counter", "Restarts of the role.", STR("of"), role_name[i], roles[i].restarts);
+				sample(s, "quis_role_restarts_total", "counter",
+				    "Restarts of the role.", STR("of"), role_name[i],
+				    roles[i].restarts);
 			else
-				sample(s, "quis_role_beat_age_seconds", "gauge", "Time since the role was last heard of.", STR("of"), role_name[i],
-				    roles[i].beat_at.ns ? (double)wall_sub(now, roles[i].beat_at).ns / 1e9 : -1);
+				sample(s, "quis_role_beat_age_seconds", "gauge",
+				    "Time since the role was last heard of.", STR("of"),
+				    role_name[i],
+				    roles[i].beat_at.ns
+				        ? (double)wall_sub(now, roles[i].beat_at).ns / 1e9
+				        : -1);
 		}
 }
 
@@ -118,15 +141,20 @@ static void walk(struct api *api, struct sink *s)
 	http_walk(api, s);
 	if (s->text) { /* telemetry has these from their own roles */
 		roles_walk(api, s);
-		GAUGE("quis_incidents_open", "Open incidents, as the engine last said.", api->changed_open);
-		GAUGE("quis_incidents_triggered", "Incidents that nobody has acknowledged, as the engine last said.", api->changed_triggered);
+		GAUGE("quis_incidents_open", "Open incidents, as the engine last said.",
+		    api->changed_open);
+		GAUGE("quis_incidents_triggered",
+		    "Incidents that nobody has acknowledged, as the engine last said.",
+		    api->changed_triggered);
 	}
 	const struct surprise_site *site;
 	for (size_t i = 0; (site = surprise_at(i)) != NULL; i++)
-		sample(s, "quis_surprises_total", "counter", "Things that should not happen, by where they did.", STR("site"), str_c(site->what),
-		    (double)__atomic_load_n(&site->count, __ATOMIC_RELAXED));
+		sample(s, "quis_surprises_total", "counter",
+		    "Things that should not happen, by where they did.", STR("site"),
+		    str_c(site->what), (double)__atomic_load_n(&site->count, __ATOMIC_RELAXED));
 	sample(s, "quis_build_info", "gauge", "Always 1.", STR("version"), api->version, 1);
-	GAUGE("process_start_time_seconds", "When this process started.", (double)(api->started_at.ns / NS_PER_MS) / 1000.0);
+	GAUGE("process_start_time_seconds", "When this process started.",
+	    (double)(api->started_at.ns / NS_PER_MS) / 1000.0);
 }
 
 void metrics_get(struct call *call)
@@ -134,7 +162,8 @@ void metrics_get(struct call *call)
 	struct buf b = buf_make(call->api->mem, 1u << 20);
 	struct sink s = { .text = &b, .role = role_name[call->api->self] };
 	walk(call->api, &s);
-	call_answer(call, 200, STR("text/plain; version=0.0.4; charset=utf-8"), STR(HEADERS_DATA), buf_str(&b));
+	call_answer(call, 200, STR("text/plain; version=0.0.4; charset=utf-8"), STR(HEADERS_DATA),
+	    buf_str(&b));
 	buf_free(&b);
 }
 
@@ -150,7 +179,8 @@ void metrics_send(struct api *api)
 	put_u32(&b, s.count);
 	buf_add(&b, buf_str(&list));
 	if (b.err == OK && list.err == OK)
-		ignore_err(chan_send(api->telemetry, MSG_METRICS, 0, buf_str(&b)), "the next ones come in ten seconds");
+		ignore_err(chan_send(api->telemetry, MSG_METRICS, 0, buf_str(&b)),
+		    "the next ones come in ten seconds");
 	buf_free(&list);
 	buf_free(&b);
 }

@@ -59,7 +59,8 @@ bool params_next(const struct params *p, size_t *at, struct str name, struct str
 {
 	while (*at < p->count) {
 		const struct param *q = &p->list[(*at)++];
-		struct str bare = str_ends(q->name, STR("[]")) ? str_first(q->name, q->name.len - 2) : q->name;
+		struct str bare =
+		    str_ends(q->name, STR("[]")) ? str_first(q->name, q->name.len - 2) : q->name;
 		if (str_eq(bare, name)) {
 			*ret_value = q->value;
 			return true;
@@ -81,7 +82,8 @@ enum err params_wall(const struct params *p, struct str name, struct wall *ret)
 		return OK;
 	if (wall_parse(v, ret) == OK)
 		return OK;
-	/* A date alone, and a '+' of an offset that the client did not encode and that became a blank. */
+	/* A date alone, and a '+' of an offset that the client did not encode and that became a
+	 * blank. */
 	char text[64];
 	if (v.len >= sizeof text - 16)
 		return ERR_INPUT;

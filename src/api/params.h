@@ -21,7 +21,8 @@ must_check enum err params_read(struct arena *a, struct str text, struct params 
 /* The last value of that name; ptr NULL when there is none. */
 struct str params_get(const struct params *p, struct str name);
 bool params_has(const struct params *p, struct str name);
-/* for (size_t at = 0; params_next(p, &at, name, &value);): every value of "name[]" and of "name". */
+/* for (size_t at = 0; params_next(p, &at, name, &value);): every value of "name[]" and of "name".
+ */
 bool params_next(const struct params *p, size_t *at, struct str name, struct str *ret_value);
 /* OK with *ret untouched when it is absent. */
 must_check enum err params_u64(const struct params *p, struct str name, uint64_t *ret);

@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct wall t = { 0 };
 		uint64_t n = 0;
 		if (params_wall(&p, STR("a"), &t) == OK && params_u64(&p, STR("a"), &n) == OK)
-			assert(params_get(&p, STR("a")).ptr == NULL || n < UINT64_MAX || n == UINT64_MAX);
+			assert(params_get(&p, STR("a")).ptr == NULL || n < UINT64_MAX ||
+			       n == UINT64_MAX);
 	}
 	arena_close(&a);
 	return 0;

@@ -15,8 +15,13 @@ static void test_forms(void **state)
 	struct params p;
 	(void)state;
 	assert_int_equal(arena_open(&mem_system, 1u << 20, &a), OK);
-	assert_int_equal(params_read(a, STR("statuses%5B%5D=triggered&statuses[]=acknowledged&statuses=resolved&q=a+b%20c&&limit=7&x"), &p), OK);
-	static const struct str expected[] = { STR_INIT("triggered"), STR_INIT("acknowledged"), STR_INIT("resolved") };
+	assert_int_equal(params_read(a,
+	                     STR("statuses%5B%5D=triggered&statuses[]=acknowledged&statuses="
+	                         "resolved&q=a+b%20c&&limit=7&x"),
+	                     &p),
+	    OK);
+	static const struct str expected[] = { STR_INIT("triggered"), STR_INIT("acknowledged"),
+		STR_INIT("resolved") };
 	size_t at = 0, n = 0;
 	struct str v;
 	while (params_next(&p, &at, STR("statuses"), &v)) {
@@ -37,7 +42,8 @@ static void test_forms(void **state)
 
 static void test_refused(void **state)
 {
-	static const struct str bad[] = { STR_INIT("a=%"), STR_INIT("a=%zz"), STR_INIT("a=%ff"), STR_INIT("%00=1") };
+	static const struct str bad[] = { STR_INIT("a=%"), STR_INIT("a=%zz"), STR_INIT("a=%ff"),
+		STR_INIT("%00=1") };
 	struct arena *a = NULL;
 	struct params p;
 	(void)state;
@@ -58,8 +64,11 @@ static void test_times(void **state)
 		struct str text;
 		int64_t s;
 	} cases[] = {
-		{ STR_INIT("t=2026-01-05T09:00:00Z"), 1767603600 }, { STR_INIT("t=2026-01-05T10:00:00+01:00"), 1767603600 },
-		{ STR_INIT("t=2026-01-05T10:00:00%2B01:00"), 1767603600 }, { STR_INIT("t=2026-01-05"), 1767571200 }, { STR_INIT("u=1"), 0 },
+		{ STR_INIT("t=2026-01-05T09:00:00Z"), 1767603600 },
+		{ STR_INIT("t=2026-01-05T10:00:00+01:00"), 1767603600 },
+		{ STR_INIT("t=2026-01-05T10:00:00%2B01:00"), 1767603600 },
+		{ STR_INIT("t=2026-01-05"), 1767571200 },
+		{ STR_INIT("u=1"), 0 },
 	};
 	struct arena *a = NULL;
 	struct params p;
@@ -79,6 +88,7 @@ static void test_times(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_forms), cmocka_unit_test(test_refused), cmocka_unit_test(test_times) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_times) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Users, teams, services, schedules, escalation policies and who is on call, in PagerDuty's shapes, out of the
- * compiled directory. All of it runs on a reader thread.
+ * Users, teams, services, schedules, escalation policies and who is on call, in PagerDuty's shapes,
+ * out of the compiled directory. All of it runs on a reader thread.
  */
 #include "api/shape.h"
 #include <assert.h>
@@ -32,7 +32,8 @@ struct listing {
 	void (*write)(struct jw *w, struct job *job, const struct directory *dir, uint32_t i);
 };
 
-static void list_write(struct job *job, struct worker *worker, const struct directory *dir, const struct listing *l)
+static void list_write(
+    struct job *job, struct worker *worker, const struct directory *dir, const struct listing *l)
 {
 	struct params params;
 	struct paging paging;
@@ -75,7 +76,8 @@ void users_list(struct job *job, struct worker *worker)
 {
 	const struct directory *dir = need_directory(job, worker);
 	if (dir)
-		list_write(job, worker, dir, &(struct listing){ STR("users"), dir->user_count, user_text, user_item });
+		list_write(job, worker, dir,
+		    &(struct listing){ STR("users"), dir->user_count, user_text, user_item });
 }
 
 void user_get(struct job *job, struct worker *worker)
@@ -86,8 +88,8 @@ void user_get(struct job *job, struct worker *worker)
 	bool me = str_eq(job->param[0], STR("me"));
 	for (uint32_t i = 0; i < dir->user_count; i++) {
 		const struct user *u = &dir->users[i];
-		bool hit = me ? job->who.by_session && str_eq(u->name, job->who.name) :
-				str_eq(u->id, job->param[0]) || str_eq(u->name, job->param[0]);
+		bool hit = me ? job->who.by_session && str_eq(u->name, job->who.name)
+		              : str_eq(u->id, job->param[0]) || str_eq(u->name, job->param[0]);
 		if (!hit)
 			continue;
 		struct jw w = jw_make(&job->out);
@@ -113,7 +115,8 @@ static struct str team_text(const struct directory *dir, uint32_t i)
 static void team_item(struct jw *w, struct job *job, const struct directory *dir, uint32_t i)
 {
 	jw_open(w, '{');
-	head_write(w, job->base_url, STR("teams"), STR("team"), dir->teams[i].id, dir->teams[i].name);
+	head_write(
+	    w, job->base_url, STR("teams"), STR("team"), dir->teams[i].id, dir->teams[i].name);
 	jw_kv_str(w, STR("name"), dir->teams[i].name);
 	jw_kv_null(w, STR("description"));
 	jw_key(w, STR("users"));
@@ -128,12 +131,13 @@ void teams_list(struct job *job, struct worker *worker)
 {
 	const struct directory *dir = need_directory(job, worker);
 	if (dir)
-		list_write(job, worker, dir, &(struct listing){ STR("teams"), dir->team_count, team_text, team_item });
+		list_write(job, worker, dir,
+		    &(struct listing){ STR("teams"), dir->team_count, team_text, team_item });
 }
 
 /* {"name": item i}, or 404 when i is count. */
-static void one_write(struct job *job, const struct directory *dir, struct str name, uint32_t i, uint32_t count,
-    void (*write)(struct jw *, struct job *, const struct directory *, uint32_t))
+static void one_write(struct job *job, const struct directory *dir, struct str name, uint32_t i,
+    uint32_t count, void (*write)(struct jw *, struct job *, const struct directory *, uint32_t))
 {
 	if (i >= count) {
 		not_found(job);
@@ -152,7 +156,8 @@ void team_get(struct job *job, struct worker *worker)
 	uint32_t i = 0;
 	if (!dir)
 		return;
-	while (i < dir->team_count && !str_eq(dir->teams[i].id, job->param[0]) && !str_eq(dir->teams[i].name, job->param[0]))
+	while (i < dir->team_count && !str_eq(dir->teams[i].id, job->param[0]) &&
+	       !str_eq(dir->teams[i].name, job->param[0]))
 		i++;
 	one_write(job, dir, STR("team"), i, dir->team_count, team_item);
 }
@@ -174,7 +179,8 @@ static void span_or_null(struct jw *w, struct str key, struct span d)
 
 static void service_item(struct jw *w, struct job *job, const struct directory *dir, uint32_t i)
 {
-	static const struct str urgencies[] = { STR_INIT("high"), STR_INIT("low"), STR_INIT("severity_based") };
+	static const struct str urgencies[] = { STR_INIT("high"), STR_INIT("low"),
+		STR_INIT("severity_based") };
 	const struct service *s = &dir->services[i];
 	jw_open(w, '{');
 	head_write(w, job->base_url, STR("services"), STR("service"), s->id, s->name);
@@ -198,7 +204,8 @@ static void service_item(struct jw *w, struct job *job, const struct directory *
 		if (g->service != i)
 			continue;
 		jw_open(w, '{');
-		head_write(w, job->base_url, STR("integrations"), STR("events_api_v2_inbound_integration"), g->id, g->name);
+		head_write(w, job->base_url, STR("integrations"),
+		    STR("events_api_v2_inbound_integration"), g->id, g->name);
 		jw_kv_str(w, STR("name"), g->name);
 		if (job->who.role >= API_ROLE_ADMIN) /* the key is the right to page people */
 			jw_kv_str(w, STR("integration_key"), g->key);
@@ -217,7 +224,9 @@ void services_list(struct job *job, struct worker *worker)
 {
 	const struct directory *dir = need_directory(job, worker);
 	if (dir)
-		list_write(job, worker, dir, &(struct listing){ STR("services"), dir->service_count, service_text, service_item });
+		list_write(job, worker, dir,
+		    &(struct listing){
+		        STR("services"), dir->service_count, service_text, service_item });
 }
 
 void service_get(struct job *job, struct worker *worker)
@@ -226,7 +235,8 @@ void service_get(struct job *job, struct worker *worker)
 	uint32_t i = 0;
 	if (!dir)
 		return;
-	while (i < dir->service_count && !str_eq(dir->services[i].id, job->param[0]) && !str_eq(dir->services[i].name, job->param[0]))
+	while (i < dir->service_count && !str_eq(dir->services[i].id, job->param[0]) &&
+	       !str_eq(dir->services[i].name, job->param[0]))
 		i++;
 	one_write(job, dir, STR("service"), i, dir->service_count, service_item);
 }
@@ -238,7 +248,8 @@ static struct str policy_text(const struct directory *dir, uint32_t i)
 	return dir->policies[i].name;
 }
 
-static void target_write(struct jw *w, struct job *job, const struct directory *dir, const struct target *t)
+static void target_write(
+    struct jw *w, struct job *job, const struct directory *dir, const struct target *t)
 {
 	if (t->type == TARGET_USER)
 		user_ref(w, job, dir->users[t->index].name);
@@ -250,7 +261,8 @@ static void policy_item(struct jw *w, struct job *job, const struct directory *d
 {
 	const struct policy *p = &dir->policies[i];
 	jw_open(w, '{');
-	head_write(w, job->base_url, STR("escalation_policies"), STR("escalation_policy"), p->id, p->name);
+	head_write(
+	    w, job->base_url, STR("escalation_policies"), STR("escalation_policy"), p->id, p->name);
 	jw_kv_str(w, STR("name"), p->name);
 	jw_kv_null(w, STR("description"));
 	jw_kv_i64(w, STR("num_loops"), p->loops);
@@ -260,7 +272,8 @@ static void policy_item(struct jw *w, struct job *job, const struct directory *d
 	for (uint32_t s = 0; s < p->step_count; s++) {
 		jw_open(w, '{');
 		jw_kv_str(w, STR("id"), arena_printf(job->arena, "%.*s-%u", STR_ARG(p->id), s + 1));
-		jw_kv_i64(w, STR("escalation_delay_in_minutes"), (p->steps[s].delay.ns + 60 * NS_PER_S - 1) / (60 * NS_PER_S));
+		jw_kv_i64(w, STR("escalation_delay_in_minutes"),
+		    (p->steps[s].delay.ns + 60 * NS_PER_S - 1) / (60 * NS_PER_S));
 		jw_kv_i64(w, STR("escalation_delay_in_seconds"), p->steps[s].delay.ns / NS_PER_S);
 		jw_key(w, STR("targets"));
 		jw_open(w, '[');
@@ -286,7 +299,9 @@ void policies_list(struct job *job, struct worker *worker)
 {
 	const struct directory *dir = need_directory(job, worker);
 	if (dir)
-		list_write(job, worker, dir, &(struct listing){ STR("escalation_policies"), dir->policy_count, policy_text, policy_item });
+		list_write(job, worker, dir,
+		    &(struct listing){
+		        STR("escalation_policies"), dir->policy_count, policy_text, policy_item });
 }
 
 void policy_get(struct job *job, struct worker *worker)
@@ -295,7 +310,8 @@ void policy_get(struct job *job, struct worker *worker)
 	uint32_t i = 0;
 	if (!dir)
 		return;
-	while (i < dir->policy_count && !str_eq(dir->policies[i].id, job->param[0]) && !str_eq(dir->policies[i].name, job->param[0]))
+	while (i < dir->policy_count && !str_eq(dir->policies[i].id, job->param[0]) &&
+	       !str_eq(dir->policies[i].name, job->param[0]))
 		i++;
 	one_write(job, dir, STR("escalation_policy"), i, dir->policy_count, policy_item);
 }
@@ -310,7 +326,8 @@ static struct str schedule_text(const struct directory *dir, uint32_t i)
 	return dir->schedules[i].name;
 }
 
-static void layer_users(struct jw *w, struct job *job, const struct directory *dir, const struct layer *layer)
+static void layer_users(
+    struct jw *w, struct job *job, const struct directory *dir, const struct layer *layer)
 {
 	jw_key(w, STR("users"));
 	jw_open(w, '[');
@@ -336,25 +353,29 @@ static void restrictions_write(struct jw *w, const struct layer *layer)
 		struct buf b = buf_make(&mem_system, 64);
 		buf_printf(&b, "%02d:%02d:%02d", s / 3600 % 24, s / 60 % 60, s % 60);
 		jw_open(w, '{');
-		jw_kv_str(w, STR("type"), x->start_weekday < 0 ? STR("daily_restriction") : STR("weekly_restriction"));
+		jw_kv_str(w, STR("type"),
+		    x->start_weekday < 0 ? STR("daily_restriction") : STR("weekly_restriction"));
 		jw_kv_str(w, STR("start_time_of_day"), buf_str(&b));
 		jw_kv_i64(w, STR("duration_seconds"), x->duration_s);
 		if (x->start_weekday >= 0) /* 1 = Monday */
-			jw_kv_i64(w, STR("start_day_of_week"), x->start_weekday == 0 ? 7 : x->start_weekday);
+			jw_kv_i64(w, STR("start_day_of_week"),
+			    x->start_weekday == 0 ? 7 : x->start_weekday);
 		jw_close(w, '}');
 		buf_free(&b);
 	}
 	jw_close(w, ']');
 }
 
-static void layer_write(struct jw *w, struct job *job, const struct directory *dir, const struct schedule *s, uint32_t i)
+static void layer_write(struct jw *w, struct job *job, const struct directory *dir,
+    const struct schedule *s, uint32_t i)
 {
 	static const int64_t unit_s[] = { 3600, 86400, 604800 };
 	const struct layer *l = &s->layers[i];
 	struct wall first, last;
 	jw_open(w, '{');
 	jw_kv_str(w, STR("id"), arena_printf(job->arena, "%.*s-%u", STR_ARG(s->id), i + 1));
-	jw_kv_str(w, STR("name"), str_empty(l->name) ? arena_printf(job->arena, "Layer %u", i + 1) : l->name);
+	jw_kv_str(w, STR("name"),
+	    str_empty(l->name) ? arena_printf(job->arena, "Layer %u", i + 1) : l->name);
 	zone_instants(s->zone, l->start, &first, &last);
 	jw_key(w, STR("start"));
 	jw_wall(w, first);
@@ -373,9 +394,10 @@ static void layer_write(struct jw *w, struct job *job, const struct directory *d
 	jw_close(w, '}');
 }
 
-/* {"name","rendered_schedule_entries":[...],"rendered_coverage_percentage"}; gaps are what the entries leave out. */
-static enum err rendered_write(struct jw *w, struct job *job, const struct directory *dir, const struct schedule *s,
-    struct wall since, struct wall until, bool only_overrides)
+/* {"name","rendered_schedule_entries":[...],"rendered_coverage_percentage"}; gaps are what the
+ * entries leave out. */
+static enum err rendered_write(struct jw *w, struct job *job, const struct directory *dir,
+    const struct schedule *s, struct wall since, struct wall until, bool only_overrides)
 {
 	struct shift *shifts;
 	size_t count;
@@ -403,7 +425,8 @@ static enum err rendered_write(struct jw *w, struct job *job, const struct direc
 	}
 	jw_close(w, ']');
 	double all = (double)wall_sub(until, since).ns;
-	jw_kv_f64(w, STR("rendered_coverage_percentage"), all > 0 ? (double)(covered * 1000 / (int64_t)(all / 100)) / 1000.0 : 0);
+	jw_kv_f64(w, STR("rendered_coverage_percentage"),
+	    all > 0 ? (double)(covered * 1000 / (int64_t)(all / 100)) / 1000.0 : 0);
 	jw_close(w, '}');
 	return OK;
 }
@@ -432,7 +455,9 @@ static void schedule_fields(struct jw *w, struct job *job, const struct director
 		bool in = false;
 		for (uint32_t k = 0; k < dir->policies[p].step_count; k++)
 			for (uint32_t t = 0; t < dir->policies[p].steps[k].target_count; t++)
-				in = in || (dir->policies[p].steps[k].targets[t].type == TARGET_SCHEDULE && dir->policies[p].steps[k].targets[t].index == i);
+				in = in || (dir->policies[p].steps[k].targets[t].type ==
+				                   TARGET_SCHEDULE &&
+				               dir->policies[p].steps[k].targets[t].index == i);
 		if (in)
 			policy_ref(w, job, dir, p);
 	}
@@ -450,14 +475,18 @@ void schedules_list(struct job *job, struct worker *worker)
 {
 	const struct directory *dir = need_directory(job, worker);
 	if (dir)
-		list_write(job, worker, dir, &(struct listing){ STR("schedules"), dir->schedule_count, schedule_text, schedule_item });
+		list_write(job, worker, dir,
+		    &(struct listing){
+		        STR("schedules"), dir->schedule_count, schedule_text, schedule_item });
 }
 
-static bool read_bounds(struct job *job, const struct params *params, struct span standard, struct wall *since, struct wall *until)
+static bool read_bounds(struct job *job, const struct params *params, struct span standard,
+    struct wall *since, struct wall *until)
 {
 	*since = (struct wall){ 0 };
 	*until = (struct wall){ 0 };
-	if (params_wall(params, STR("since"), since) != OK || params_wall(params, STR("until"), until) != OK)
+	if (params_wall(params, STR("since"), since) != OK ||
+	    params_wall(params, STR("until"), until) != OK)
 		return job_bad(job, STR("'since' and 'until' must be ISO 8601 times"));
 	if (since->ns == 0)
 		*since = job->now;
@@ -476,9 +505,11 @@ void schedule_get(struct job *job, struct worker *worker)
 	struct params params;
 	struct wall since, until;
 	uint32_t i = 0;
-	if (!dir || !job_params(job, &params) || !read_bounds(job, &params, SPAN_S(14 * 86400), &since, &until))
+	if (!dir || !job_params(job, &params) ||
+	    !read_bounds(job, &params, SPAN_S(14 * 86400), &since, &until))
 		return;
-	while (i < dir->schedule_count && !str_eq(dir->schedules[i].id, job->param[0]) && !str_eq(dir->schedules[i].name, job->param[0]))
+	while (i < dir->schedule_count && !str_eq(dir->schedules[i].id, job->param[0]) &&
+	       !str_eq(dir->schedules[i].name, job->param[0]))
 		i++;
 	if (i == dir->schedule_count) {
 		not_found(job);
@@ -535,8 +566,9 @@ struct oncall_page {
 	uint64_t matched;
 };
 
-static void oncall_write(struct jw *w, struct job *job, const struct directory *dir, uint32_t policy, uint32_t level,
-    int32_t schedule, int32_t user, const struct shift *shift, struct oncall_page *page)
+static void oncall_write(struct jw *w, struct job *job, const struct directory *dir,
+    uint32_t policy, uint32_t level, int32_t schedule, int32_t user, const struct shift *shift,
+    struct oncall_page *page)
 {
 	uint64_t at = page->matched++;
 	if (at < page->paging.offset || at >= page->paging.offset + page->paging.limit)
@@ -565,14 +597,18 @@ static void oncall_write(struct jw *w, struct job *job, const struct directory *
 	jw_close(w, '}');
 }
 
-/* The shifts of a schedule that touch [since, until]; their true starts and ends are looked for in two weeks around. */
-static enum err schedule_oncalls(struct jw *w, struct job *job, const struct directory *dir, uint32_t policy, uint32_t level,
-    uint32_t schedule, const struct oncall_filter *f, struct oncall_page *page)
+/* The shifts of a schedule that touch [since, until]; their true starts and ends are looked for in
+ * two weeks around. */
+static enum err schedule_oncalls(struct jw *w, struct job *job, const struct directory *dir,
+    uint32_t policy, uint32_t level, uint32_t schedule, const struct oncall_filter *f,
+    struct oncall_page *page)
 {
 	struct shift *shifts;
 	size_t count;
-	struct wall from = wall_add(f->since, SPAN_S(-14 * 86400)), to = wall_add(f->until, SPAN_S(14 * 86400));
-	enum err e = oncall_shifts(dir, &dir->schedules[schedule], from, to, SHIFTS_MAX, job->arena, &shifts, &count);
+	struct wall from = wall_add(f->since, SPAN_S(-14 * 86400)),
+	            to = wall_add(f->until, SPAN_S(14 * 86400));
+	enum err e = oncall_shifts(
+	    dir, &dir->schedules[schedule], from, to, SHIFTS_MAX, job->arena, &shifts, &count);
 	if (e != OK)
 		return e;
 	for (size_t i = 0; i < count; i++) {
@@ -601,13 +637,19 @@ void oncalls_list(struct job *job, struct worker *worker)
 		if (!wanted(&params, STR("escalation_policy_ids"), dir->policies[p].id))
 			continue;
 		for (uint32_t s = 0; s < dir->policies[p].step_count && e == OK; s++)
-			for (uint32_t t = 0; t < dir->policies[p].steps[s].target_count && e == OK; t++) {
+			for (uint32_t t = 0; t < dir->policies[p].steps[s].target_count && e == OK;
+			     t++) {
 				const struct target *x = &dir->policies[p].steps[s].targets[t];
 				if (x->type == TARGET_SCHEDULE) {
-					if (wanted(&params, STR("schedule_ids"), dir->schedules[x->index].id))
-						e = schedule_oncalls(&w, job, dir, p, s + 1, x->index, &f, &page);
-				} else if (!params_has(&params, STR("schedule_ids[]")) && wanted(&params, STR("user_ids"), dir->users[x->index].id)) {
-					oncall_write(&w, job, dir, p, s + 1, -1, (int32_t)x->index, NULL, &page);
+					if (wanted(&params, STR("schedule_ids"),
+					        dir->schedules[x->index].id))
+						e = schedule_oncalls(
+						    &w, job, dir, p, s + 1, x->index, &f, &page);
+				} else if (!params_has(&params, STR("schedule_ids[]")) &&
+				           wanted(
+				               &params, STR("user_ids"), dir->users[x->index].id)) {
+					oncall_write(&w, job, dir, p, s + 1, -1, (int32_t)x->index,
+					    NULL, &page);
 				}
 			}
 	}
@@ -616,7 +658,8 @@ void oncalls_list(struct job *job, struct worker *worker)
 		return;
 	}
 	jw_close(&w, ']');
-	paging_write(&w, &page.paging, page.matched > page.paging.offset + page.paging.limit, page.matched);
+	paging_write(
+	    &w, &page.paging, page.matched > page.paging.offset + page.paging.limit, page.matched);
 	jw_close(&w, '}');
 }
 

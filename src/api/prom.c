@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See the header. Parameters come from the query string and, for POST, from a form body; both count.
+ * See the header. Parameters come from the query string and, for POST, from a form body; both
+ * count.
  */
 #include "api/prom.h"
 #include "api/params.h"
@@ -87,7 +88,8 @@ static bool time_parameter(struct ask *q, const char *name, int64_t fallback, in
 	*ret_ms = fallback;
 	if (s.len == 0 || read_time(s, ret_ms))
 		return true;
-	bad_parameter(q, name, arena_printf(q->a, "cannot parse \"%.*s\" to a valid timestamp", STR_ARG(s)));
+	bad_parameter(
+	    q, name, arena_printf(q->a, "cannot parse \"%.*s\" to a valid timestamp", STR_ARG(s)));
 	return false;
 }
 
@@ -102,7 +104,8 @@ static bool span_parameter(struct ask *q, const char *name, int64_t fallback, in
 		*ret_ms = d.ns / NS_PER_MS;
 		return true;
 	}
-	bad_parameter(q, name, arena_printf(q->a, "cannot parse \"%.*s\" to a valid duration", STR_ARG(s)));
+	bad_parameter(
+	    q, name, arena_printf(q->a, "cannot parse \"%.*s\" to a valid duration", STR_ARG(s)));
 	return false;
 }
 
@@ -154,7 +157,8 @@ static void fail_query(struct ask *q, enum err err, const struct promql_failure 
 static void answer_result(struct ask *q, struct promql_result *r, size_t limit)
 {
 	static const struct str cut = STR_INIT("results truncated due to limit");
-	bool truncated = limit > 0 && r->count > limit && (r->type == PROMQL_VECTOR || r->type == PROMQL_MATRIX);
+	bool truncated =
+	    limit > 0 && r->count > limit && (r->type == PROMQL_VECTOR || r->type == PROMQL_MATRIX);
 	if (truncated) {
 		struct str *warnings = arena_new(q->a, struct str, r->warning_count + 1);
 		if (!warnings)
@@ -173,7 +177,8 @@ static bool engine_parameters(struct ask *q, struct promql_engine *engine, size_
 	int64_t lookback;
 	*engine = q->p->engine;
 	engine->source = q->p->source;
-	if (!limit_parameter(q, limit) || !span_parameter(q, "lookback_delta", engine->lookback_ms, &lookback))
+	if (!limit_parameter(q, limit) ||
+	    !span_parameter(q, "lookback_delta", engine->lookback_ms, &lookback))
 		return false;
 	engine->lookback_ms = lookback;
 	return true;
@@ -184,7 +189,8 @@ static void instant(struct ask *q)
 	int64_t at;
 	size_t limit;
 	struct promql_engine engine;
-	if (!engine_parameters(q, &engine, &limit) || !time_parameter(q, "time", wall_ms(q->r->now), &at))
+	if (!engine_parameters(q, &engine, &limit) ||
+	    !time_parameter(q, "time", wall_ms(q->r->now), &at))
 		return;
 	struct str text = get(q, STR("query"));
 	const struct promql_expr *e = parse_query(q, text.ptr ? text : STR(""));
@@ -204,7 +210,8 @@ static bool range_parameters(struct ask *q, int64_t *start, int64_t *end, int64_
 	static const char *const names[] = { "start", "end", "step" };
 	for (size_t i = 0; i < 3; i++) {
 		if (get(q, str_c(names[i])).len == 0) {
-			const char *what = i < 2 ? "cannot parse \"\" to a valid timestamp" : "cannot parse \"\" to a valid duration";
+			const char *what = i < 2 ? "cannot parse \"\" to a valid timestamp"
+			                         : "cannot parse \"\" to a valid duration";
 			bad_parameter(q, names[i], str_c(what));
 			return false;
 		}
@@ -218,11 +225,14 @@ static bool range_parameters(struct ask *q, int64_t *start, int64_t *end, int64_
 	if (!span_parameter(q, "step", 0, step))
 		return false;
 	if (*step <= 0) {
-		bad_parameter(q, "step", STR("zero or negative query resolution step widths are not accepted. Try a positive integer"));
+		bad_parameter(q, "step",
+		    STR("zero or negative query resolution step widths are not accepted. Try a "
+		        "positive integer"));
 		return false;
 	}
 	if ((*end - *start) / *step > PROM_POINTS_MAX) {
-		bad_data(q, STR("exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"));
+		bad_data(q, STR("exceeded maximum resolution of 11,000 points per timeseries. Try "
+		                "decreasing the query resolution (?step=XX)"));
 		return false;
 	}
 	return true;
@@ -242,7 +252,11 @@ static void range(struct ask *q)
 	enum promql_type type = promql_type_of(e);
 	if (type != PROMQL_SCALAR && type != PROMQL_VECTOR) {
 		const char *is = type == PROMQL_MATRIX ? "range vector" : "string";
-		bad_parameter(q, "query", arena_printf(q->a, "invalid expression type \"%s\" for range query, must be Scalar or instant Vector", is));
+		bad_parameter(q, "query",
+		    arena_printf(q->a,
+		        "invalid expression type \"%s\" for range query, must be Scalar or instant "
+		        "Vector",
+		        is));
 		return;
 	}
 	struct promql_result r = { 0 };
@@ -276,8 +290,8 @@ static void format_query(struct ask *q)
 static bool read_filter(struct ask *q, bool need_match, struct source_filter *f)
 {
 	*f = (struct source_filter){ .min_ms = INT64_MIN, .max_ms = INT64_MAX };
-	if (!time_parameter(q, "start", INT64_MIN, &f->min_ms) || !time_parameter(q, "end", INT64_MAX, &f->max_ms) ||
-	    !limit_parameter(q, &f->limit))
+	if (!time_parameter(q, "start", INT64_MIN, &f->min_ms) ||
+	    !time_parameter(q, "end", INT64_MAX, &f->max_ms) || !limit_parameter(q, &f->limit))
 		return false;
 	if (f->max_ms < f->min_ms) {
 		bad_parameter(q, "end", STR("end timestamp must not be before start timestamp"));
@@ -290,9 +304,11 @@ static bool read_filter(struct ask *q, bool need_match, struct source_filter *f)
 	const struct params *both[2] = { &q->url, &q->form };
 	for (size_t k = 0; k < 2; k++) {
 		struct str text;
-		for (size_t at = 0; f->count < MATCHES_MAX && params_next(both[k], &at, STR("match"), &text);) {
+		for (size_t at = 0;
+		     f->count < MATCHES_MAX && params_next(both[k], &at, STR("match"), &text);) {
 			struct promql_fault fault = { 0 };
-			if (promql_parse_selector(q->a, text, &sets[f->count], &counts[f->count], &fault) != OK) {
+			if (promql_parse_selector(
+			        q->a, text, &sets[f->count], &counts[f->count], &fault) != OK) {
 				struct buf b = buf_make(&mem_system, 1u << 16);
 				promql_fault_text(&fault, &b);
 				bad_parameter(q, "match[]", buf_str(&b));
@@ -313,7 +329,8 @@ static bool read_filter(struct ask *q, bool need_match, struct source_filter *f)
 
 static void fail_source(struct ask *q, enum err e)
 {
-	prom_error(q->answer, e == ERR_LIMIT ? 422 : 500, e == ERR_LIMIT ? "execution" : "internal", str_c(err_text(e)));
+	prom_error(q->answer, e == ERR_LIMIT ? 422 : 500, e == ERR_LIMIT ? "execution" : "internal",
+	    str_c(err_text(e)));
 }
 
 static void answer_names(struct ask *q, const struct source_names *n)
@@ -372,7 +389,8 @@ static void rules(struct ask *q)
 {
 	struct str type = get(q, STR("type"));
 	if (type.len && !str_eq(type, STR("alert")) && !str_eq(type, STR("record"))) {
-		bad_parameter(q, "type", arena_printf(q->a, "not supported value \"%.*s\"", STR_ARG(type)));
+		bad_parameter(
+		    q, "type", arena_printf(q->a, "not supported value \"%.*s\"", STR_ARG(type)));
 		return;
 	}
 	struct jw w = begin(q);
@@ -451,7 +469,8 @@ static const struct str label_suffix = STR_INIT("/values");
 
 static bool is_label_path(struct str path)
 {
-	return str_starts(path, label_prefix) && str_ends(path, label_suffix) && path.len > label_prefix.len + label_suffix.len;
+	return str_starts(path, label_prefix) && str_ends(path, label_suffix) &&
+	       path.len > label_prefix.len + label_suffix.len;
 }
 
 bool prom_knows(struct str path)
@@ -466,7 +485,8 @@ bool prom_knows(struct str path)
 static bool read_parameters(struct ask *q)
 {
 	enum err e = params_read(q->a, q->r->query, &q->url);
-	bool form = str_eq(q->r->method, STR("POST")) && str_starts(q->r->content_type, STR("application/x-www-form-urlencoded"));
+	bool form = str_eq(q->r->method, STR("POST")) &&
+	            str_starts(q->r->content_type, STR("application/x-www-form-urlencoded"));
 	if (e == OK && form)
 		e = params_read(q->a, q->r->body, &q->form);
 	if (e != OK)
@@ -491,14 +511,16 @@ static void dispatch(struct ask *q)
 		prom_error(q->answer, 404, "not_found", STR("there is no such path"));
 		return;
 	}
-	struct str name = str_make(r->path.ptr + label_prefix.len, r->path.len - label_prefix.len - label_suffix.len);
+	struct str name = str_make(
+	    r->path.ptr + label_prefix.len, r->path.len - label_prefix.len - label_suffix.len);
 	if (!get_method)
 		prom_error(q->answer, 405, "bad_data", STR("method not allowed"));
 	else if (read_parameters(q))
 		label_values(q, name);
 }
 
-void prom_handle(const struct prom *p, struct arena *a, const struct prom_request *r, struct prom_answer *ret)
+void prom_handle(
+    const struct prom *p, struct arena *a, const struct prom_request *r, struct prom_answer *ret)
 {
 	assert(p->source && p->rules && p->alerts && p->statsd);
 	struct ask q = { .p = p, .a = a, .r = r, .answer = ret };
@@ -507,7 +529,10 @@ void prom_handle(const struct prom *p, struct arena *a, const struct prom_reques
 	if (ret->body.err != OK || ret->status == 0) {
 		enum err e = ret->body.err != OK ? ret->body.err : arena_err(a);
 		buf_free(&ret->body);
-		prom_error(ret, e == ERR_LIMIT ? 422 : 500, e == ERR_LIMIT ? "execution" : "internal",
-		    e == ERR_LIMIT ? STR("the answer is too large: ask for less time, fewer series or a larger step") : str_c(err_text(e)));
+		prom_error(ret, e == ERR_LIMIT ? 422 : 500,
+		    e == ERR_LIMIT ? "execution" : "internal",
+		    e == ERR_LIMIT ? STR("the answer is too large: ask for less time, fewer series "
+		                         "or a larger step")
+		                   : str_c(err_text(e)));
 	}
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Prometheus' HTTP API (/api/v1/...) over any source of samples: query, query_range, series, labels,
- * label/NAME/values, rules, alerts, metadata, buildinfo, format_query. Answers are those of Prometheus, byte
- * for byte where a client could notice. One request at a time per prom; any thread. Writing is not here: the
- * owner of the store does that and answers with prom_error.
+ * Prometheus' HTTP API (/api/v1/...) over any source of samples: query, query_range, series,
+ * labels, label/NAME/values, rules, alerts, metadata, buildinfo, format_query. Answers are those of
+ * Prometheus, byte for byte where a client could notice. One request at a time per prom; any
+ * thread. Writing is not here: the owner of the store does that and answers with prom_error.
  */
 #pragma once
 #include "base/arena.h"
@@ -39,6 +39,7 @@ struct prom {
 /* True for a path that prom_handle knows. */
 bool prom_knows(struct str path);
 /* Always answers. */
-void prom_handle(const struct prom *p, struct arena *a, const struct prom_request *r, struct prom_answer *ret);
+void prom_handle(
+    const struct prom *p, struct arena *a, const struct prom_request *r, struct prom_answer *ret);
 /* {"status":"error","errorType":...,"error":...} instead of whatever is in the answer. */
 void prom_error(struct prom_answer *answer, unsigned status, const char *type, struct str what);

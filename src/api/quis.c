@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Quis' own API for its UI and command line: overview, the ledger, messages of an incident, resources, test pages.
+ * Quis' own API for its UI and command line: overview, the ledger, messages of an incident,
+ * resources, test pages.
  */
 #include "api/shape.h"
 #include "incident/core.h"
@@ -41,16 +42,19 @@ static const struct proof *proof_row(const struct subjects *s, struct str kind, 
 	return NULL;
 }
 
-static void subject_add(struct subjects *s, struct str kind, struct str name, const struct proof *proof)
+static void subject_add(
+    struct subjects *s, struct str kind, struct str name, const struct proof *proof)
 {
 	if (s->count == s->cap)
 		return;
-	s->list[s->count++] = (struct subject){ kind, name, proof, proof_verdict(proof, s->job->now, proof_fresh_for(kind)) };
+	s->list[s->count++] = (struct subject){ kind, name, proof,
+		proof_verdict(proof, s->job->now, proof_fresh_for(kind)) };
 }
 
-/* Everything that should be provable, whether there is a row for it or not: what was never proven must be seen. Rows of
- * subjects that no longer exist are left out. */
-static enum err subjects_collect(struct job *job, struct control_reader *r, const struct directory *dir, struct subjects *ret)
+/* Everything that should be provable, whether there is a row for it or not: what was never proven
+ * must be seen. Rows of subjects that no longer exist are left out. */
+static enum err subjects_collect(
+    struct job *job, struct control_reader *r, const struct directory *dir, struct subjects *ret)
 {
 	struct proof *rows;
 	size_t count, contacts = 0;
@@ -65,17 +69,20 @@ static enum err subjects_collect(struct job *job, struct control_reader *r, cons
 	if (!ret->list)
 		return arena_err(job->arena);
 	for (uint32_t p = 0; p < dir->provider_count; p++)
-		subject_add(ret, STR("provider"), dir->providers[p].name, proof_row(ret, STR("provider"), dir->providers[p].name));
+		subject_add(ret, STR("provider"), dir->providers[p].name,
+		    proof_row(ret, STR("provider"), dir->providers[p].name));
 	for (size_t i = 0; i < count; i++)
 		if (str_eq(rows[i].kind, STR("route")))
 			subject_add(ret, rows[i].kind, rows[i].subject, &rows[i]);
 	for (uint32_t u = 0; u < dir->user_count; u++)
 		for (uint32_t c = 0; c < dir->users[u].contact_count; c++) {
-			struct str name = arena_printf(job->arena, "%.*s/%.*s", STR_ARG(dir->users[u].name), STR_ARG(dir->users[u].contacts[c].name));
+			struct str name = arena_printf(job->arena, "%.*s/%.*s",
+			    STR_ARG(dir->users[u].name), STR_ARG(dir->users[u].contacts[c].name));
 			subject_add(ret, STR("person"), name, proof_row(ret, STR("person"), name));
 		}
 	for (uint32_t i = 0; i < dir->rule_count; i++)
-		subject_add(ret, STR("rule"), dir->rules[i].name, proof_row(ret, STR("rule"), dir->rules[i].name));
+		subject_add(ret, STR("rule"), dir->rules[i].name,
+		    proof_row(ret, STR("rule"), dir->rules[i].name));
 	return arena_err(job->arena);
 }
 
@@ -97,7 +104,8 @@ void proofs_get(struct job *job, struct worker *worker)
 	struct control_reader *r;
 	const struct directory *dir;
 	struct subjects s;
-	if (!need(job, worker, worker_reader(worker, &r)) || !need(job, worker, job_directory(job, worker, &dir)) ||
+	if (!need(job, worker, worker_reader(worker, &r)) ||
+	    !need(job, worker, job_directory(job, worker, &dir)) ||
 	    !need(job, worker, subjects_collect(job, r, dir, &s)))
 		return;
 	struct jw w = page_open(job, STR("proofs"));
@@ -114,7 +122,8 @@ static void paging_state(struct jw *w, const struct subjects *s)
 {
 	const struct subject *worst = NULL;
 	for (size_t i = 0; i < s->count; i++)
-		if (str_eq(s->list[i].kind, STR("provider")) && (!worst || s->list[i].verdict > worst->verdict))
+		if (str_eq(s->list[i].kind, STR("provider")) &&
+		    (!worst || s->list[i].verdict > worst->verdict))
 			worst = &s->list[i];
 	jw_key(w, STR("paging"));
 	jw_open(w, '{');
@@ -128,7 +137,8 @@ static void paging_state(struct jw *w, const struct subjects *s)
 	jw_key(w, STR("routes"));
 	jw_open(w, '[');
 	for (size_t i = 0; i < s->count; i++)
-		if (!str_eq(s->list[i].kind, STR("rule")) && !str_eq(s->list[i].kind, STR("person")))
+		if (!str_eq(s->list[i].kind, STR("rule")) &&
+		    !str_eq(s->list[i].kind, STR("person")))
 			subject_write(w, &s->list[i]);
 	jw_close(w, ']');
 }
@@ -149,7 +159,8 @@ static enum err oncalls_write(struct jw *w, struct job *job, const struct direct
 	for (uint32_t i = 0; i < dir->schedule_count && i < 200; i++) {
 		struct shift *shifts;
 		size_t count;
-		enum err e = oncall_shifts(dir, &dir->schedules[i], job->now, wall_add(job->now, SPAN_S(28 * 86400)), 8, job->arena, &shifts, &count);
+		enum err e = oncall_shifts(dir, &dir->schedules[i], job->now,
+		    wall_add(job->now, SPAN_S(28 * 86400)), 8, job->arena, &shifts, &count);
 		if (e != OK)
 			return e;
 		jw_open(w, '{');
@@ -187,7 +198,8 @@ static void rates_write(struct jw *w, const struct control_rate *rates, size_t c
 
 void roles_write(struct jw *w, const struct role_status *roles, struct wall now)
 {
-	static const struct str states[] = { STR_INIT("off"), STR_INIT("starting"), STR_INIT("running"), STR_INIT("backoff"), STR_INIT("stopped") };
+	static const struct str states[] = { STR_INIT("off"), STR_INIT("starting"),
+		STR_INIT("running"), STR_INIT("backoff"), STR_INIT("stopped") };
 	jw_key(w, STR("roles"));
 	jw_open(w, '[');
 	for (unsigned i = 0; i < ROLE_COUNT; i++) {
@@ -202,7 +214,8 @@ void roles_write(struct jw *w, const struct role_status *roles, struct wall now)
 		jw_kv_i64(w, STR("restarts"), r->restarts);
 		jw_key(w, STR("since"));
 		jw_wall(w, r->since);
-		jw_kv_i64(w, STR("beat_age_ms"), r->beat_at.ns ? wall_sub(now, r->beat_at).ns / NS_PER_MS : -1);
+		jw_kv_i64(w, STR("beat_age_ms"),
+		    r->beat_at.ns ? wall_sub(now, r->beat_at).ns / NS_PER_MS : -1);
 		jw_kv_str(w, STR("last_end"), r->last_end);
 		jw_close(w, '}');
 	}
@@ -229,8 +242,10 @@ static void overview_work(struct job *job, struct worker *worker)
 	struct control_counts counts;
 	struct control_rate *rates;
 	const struct role_status *roles = job->user;
-	if (!need(job, worker, worker_reader(worker, &r)) || !need(job, worker, job_directory(job, worker, &dir)) ||
-	    !need(job, worker, subjects_collect(job, r, dir, &s)) || !need(job, worker, control_counts(r, job->now, &counts)) ||
+	if (!need(job, worker, worker_reader(worker, &r)) ||
+	    !need(job, worker, job_directory(job, worker, &dir)) ||
+	    !need(job, worker, subjects_collect(job, r, dir, &s)) ||
+	    !need(job, worker, control_counts(r, job->now, &counts)) ||
 	    !need(job, worker, control_rates(r, job->now, RATE_MINUTES, job->arena, &rates)))
 		return;
 	struct jw w = jw_make(&job->out);
@@ -292,7 +307,8 @@ static void message_write(struct jw *w, const struct message *m)
 	jw_close(w, '}');
 }
 
-static void messages_page(struct job *job, const struct message *list, size_t count, const struct timer *timers, size_t timer_count)
+static void messages_page(struct job *job, const struct message *list, size_t count,
+    const struct timer *timers, size_t timer_count)
 {
 	struct jw w = page_open(job, STR("messages"));
 	for (size_t i = 0; i < count; i++)
@@ -328,13 +344,16 @@ void messages_get(struct job *job, struct worker *worker)
 		return;
 	}
 	struct incident inc;
-	enum err e = id_parse(job->param[0], &id) == OK ? control_incident(r, &id, job->arena, &inc) : ERR_GONE;
+	enum err e = id_parse(job->param[0], &id) == OK ? control_incident(r, &id, job->arena, &inc)
+	                                                : ERR_GONE;
 	if (e == ERR_GONE) {
 		job_error(job, 404, 2100, STR("Incident Not Found"), STR(""));
 		return;
 	}
-	if (need(job, worker, e) && need(job, worker, control_messages(r, &id, MESSAGES_MAX, job->arena, &list, &count)) &&
-	    need(job, worker, control_timers(r, &id, MESSAGES_MAX, job->arena, &timers, &timer_count)))
+	if (need(job, worker, e) &&
+	    need(job, worker, control_messages(r, &id, MESSAGES_MAX, job->arena, &list, &count)) &&
+	    need(job, worker,
+	        control_timers(r, &id, MESSAGES_MAX, job->arena, &timers, &timer_count)))
 		messages_page(job, list, count, timers, timer_count);
 }
 
@@ -346,8 +365,10 @@ void changes_get(struct job *job, struct worker *worker)
 	struct control_change *list;
 	size_t count;
 	bool more;
-	if (!need(job, worker, worker_reader(worker, &r)) || !job_params(job, &params) || !paging_read(job, &params, &paging) ||
-	    !need(job, worker, control_changes(r, paging.limit, paging.offset, job->arena, &list, &count, &more)))
+	if (!need(job, worker, worker_reader(worker, &r)) || !job_params(job, &params) ||
+	    !paging_read(job, &params, &paging) ||
+	    !need(job, worker,
+	        control_changes(r, paging.limit, paging.offset, job->arena, &list, &count, &more)))
 		return;
 	struct jw w = page_open(job, STR("change_events"));
 	for (size_t i = 0; i < count; i++) {
@@ -373,8 +394,10 @@ void audit_get(struct job *job, struct worker *worker)
 	struct control_audit *list;
 	size_t count;
 	bool more;
-	if (!need(job, worker, worker_reader(worker, &r)) || !job_params(job, &params) || !paging_read(job, &params, &paging) ||
-	    !need(job, worker, control_audits(r, paging.limit, paging.offset, job->arena, &list, &count, &more)))
+	if (!need(job, worker, worker_reader(worker, &r)) || !job_params(job, &params) ||
+	    !paging_read(job, &params, &paging) ||
+	    !need(job, worker,
+	        control_audits(r, paging.limit, paging.offset, job->arena, &list, &count, &more)))
 		return;
 	struct jw w = page_open(job, STR("records"));
 	for (size_t i = 0; i < count; i++) {
@@ -407,7 +430,8 @@ void resources_get(struct job *job, struct worker *worker)
 	if (!need(job, worker, worker_reader(worker, &r)) || !job_params(job, &params))
 		return;
 	struct str kind = params_get(&params, STR("kind"));
-	if (!need(job, worker, control_resources(r, kind.ptr ? kind : STR(""), job->arena, &rows, &count)))
+	if (!need(job, worker,
+	        control_resources(r, kind.ptr ? kind : STR(""), job->arena, &rows, &count)))
 		return;
 	struct jw w = page_open(job, STR("resources"));
 	for (size_t i = 0; i < count; i++) {
@@ -435,8 +459,10 @@ static void resources_answered(struct call *call, void *user, enum msg_type type
 	(void)user;
 	if (!call)
 		return;
-	if (command_answer_read(type, body, &answer) != OK || answer.code == SUBMIT_BUSY || answer.code == SUBMIT_STORAGE) {
-		call_busy(call, STR("the engine could not store the change: look at the resources and try again"));
+	if (command_answer_read(type, body, &answer) != OK || answer.code == SUBMIT_BUSY ||
+	    answer.code == SUBMIT_STORAGE) {
+		call_busy(call, STR("the engine could not store the change: look at the resources "
+		                    "and try again"));
 		return;
 	}
 	struct str text = answer.text;
@@ -449,7 +475,9 @@ static enum manager call_manager(const struct call *call)
 {
 	if (call->who.by_session)
 		return MANAGER_UI;
-	return str_starts(http_head_get(&call->req->head, STR("User-Agent")), STR("quis/")) ? MANAGER_APPLY : MANAGER_API;
+	return str_starts(http_head_get(&call->req->head, STR("User-Agent")), STR("quis/"))
+	           ? MANAGER_APPLY
+	           : MANAGER_API;
 }
 
 static bool bad(struct call *call, struct str detail)
@@ -464,30 +492,37 @@ static bool read_object(struct call *call, const struct json **ret)
 	if (json_read(call->req->arena, call->req->body, JSON_DEPTH_MAX, ret, &where) != OK) {
 		unsigned line = 1, column = 1;
 		json_place(call->req->body, where.offset, &line, &column);
-		return bad(call, arena_printf(call->req->arena, "the body is not JSON: line %u, column %u: %s", line, column,
-				     where.what ? where.what : "too large"));
+		return bad(call,
+		    arena_printf(call->req->arena, "the body is not JSON: line %u, column %u: %s",
+		        line, column, where.what ? where.what : "too large"));
 	}
 	return (*ret)->type == JSON_OBJECT || bad(call, STR("the body must be a JSON object"));
 }
 
 /* The list of the body as record resources; removed ones are {"kind","name","remove":true}. */
-static bool read_resources(struct call *call, const struct json *root, struct record_resource **ret, uint32_t *ret_count)
+static bool read_resources(
+    struct call *call, const struct json *root, struct record_resource **ret, uint32_t *ret_count)
 {
 	const struct json *list = json_get(root, STR("resources"));
 	if (!json_is(list, JSON_ARRAY) || list->count > RECORD_LIST_MAX)
 		return bad(call, STR("'resources' must be an array of at most 10000 documents"));
-	struct record_resource *res = arena_new(call->req->arena, struct record_resource, list->count);
+	struct record_resource *res =
+	    arena_new(call->req->arena, struct record_resource, list->count);
 	if (!res)
 		return bad(call, STR("too many resources in one request"));
 	uint32_t n = 0;
 	for (const struct json *j = list->child; j; j = j->next, n++) {
 		struct str kind = json_get_str(j, STR("kind")), name = json_get_str(j, STR("name"));
 		if (!kind.ptr || !name.ptr)
-			return bad(call, STR("each of 'resources' must be an object with 'kind' and 'name'"));
+			return bad(call,
+			    STR("each of 'resources' must be an object with 'kind' and 'name'"));
 		if (str_eq(kind, INSTALLATION_KIND))
 			return bad(call, STR("unknown kind 'Installation'"));
 		bool remove = json_is(json_get(j, STR("remove")), JSON_TRUE);
-		res[n] = (struct record_resource){ .remove = remove, .kind = kind, .name = name, .body = remove ? STR("") : j->raw };
+		res[n] = (struct record_resource){ .remove = remove,
+			.kind = kind,
+			.name = name,
+			.body = remove ? STR("") : j->raw };
 	}
 	*ret = res;
 	*ret_count = n;
@@ -502,17 +537,26 @@ void resources_post(struct call *call)
 	if (!read_object(call, &root) || !read_resources(call, root, &res, &count))
 		return;
 	bool whole = json_is(json_get(root, STR("whole")), JSON_TRUE);
-	static const struct str via[MANAGER_COUNT] = { [MANAGER_FILE] = STR_INIT("file"), [MANAGER_APPLY] = STR_INIT("cli"),
-		[MANAGER_UI] = STR_INIT("ui"), [MANAGER_API] = STR_INIT("api") };
+	static const struct str via[MANAGER_COUNT] = { [MANAGER_FILE] = STR_INIT("file"),
+		[MANAGER_APPLY] = STR_INIT("cli"),
+		[MANAGER_UI] = STR_INIT("ui"),
+		[MANAGER_API] = STR_INIT("api") };
 	struct str how = via[call_manager(call)];
-	if (json_is(json_get(root, STR("dry_run")), JSON_TRUE)) /* the engine checks, says what would be, and changes nothing */
+	if (json_is(json_get(root, STR("dry_run")),
+	        JSON_TRUE)) /* the engine checks, says what would be, and changes nothing */
 		how = arena_printf(call->req->arena, "dry-run:%.*s", STR_ARG(how));
 	struct record rec = { .type = RECORD_RESOURCES };
-	rec.resources = (struct record_resources){ .manager = call_manager(call), .whole = whole, .actor = call->who.name,
-		.via = how, .from = call->req->remote, .resources = res, .resource_count = count };
+	rec.resources = (struct record_resources){ .manager = call_manager(call),
+		.whole = whole,
+		.actor = call->who.name,
+		.via = how,
+		.from = call->req->remote,
+		.resources = res,
+		.resource_count = count };
 	enum err e = command(call->api, &rec, call, resources_answered, NULL);
 	if (e == ERR_LIMIT)
-		call_error(call, 413, 2001, STR("Content Too Large"), STR("the resources together are too large for one request"));
+		call_error(call, 413, 2001, STR("Content Too Large"),
+		    STR("the resources together are too large for one request"));
 	else if (e != OK)
 		call_busy(call, STR("the engine is not there: try again"));
 }
@@ -525,14 +569,18 @@ static void test_page_answered(struct call *call, void *user, enum msg_type type
 	(void)user;
 	if (!call)
 		return;
-	if (command_answer_read(type, body, &answer) != OK || answer.code == SUBMIT_BUSY || answer.code == SUBMIT_STORAGE)
+	if (command_answer_read(type, body, &answer) != OK || answer.code == SUBMIT_BUSY ||
+	    answer.code == SUBMIT_STORAGE)
 		call_busy(call, STR("the engine could not store the request: try again"));
 	else if (answer.code == SUBMIT_NOT_FOUND || answer.outcome == OUTCOME_NO_SUCH)
-		call_error(call, 404, 2100, STR("Not Found"), STR("there is no such user or contact"));
+		call_error(
+		    call, 404, 2100, STR("Not Found"), STR("there is no such user or contact"));
 	else if (answer.code != SUBMIT_OK)
 		bad(call, str_empty(answer.text) ? STR("the engine refused it") : answer.text);
 	else
-		call_json(call, 202, STR("{\"status\":\"accepted\",\"messages\":\"/api/quis/v1/incidents/test/messages\"}"));
+		call_json(call, 202,
+		    STR("{\"status\":\"accepted\",\"messages\":\"/api/quis/v1/incidents/test/"
+		        "messages\"}"));
 }
 
 void test_page_post(struct call *call)
@@ -540,9 +588,11 @@ void test_page_post(struct call *call)
 	const struct json *root;
 	if (!read_object(call, &root))
 		return;
-	struct str user = json_get_str(root, STR("user")), contact = json_get_str(root, STR("contact"));
+	struct str user = json_get_str(root, STR("user")),
+	           contact = json_get_str(root, STR("contact"));
 	struct record rec = { .type = RECORD_TEST_PAGE };
-	rec.test_page = (struct record_test_page){ .user = user.ptr ? user : STR(""), .contact = contact.ptr ? contact : STR(""),
+	rec.test_page = (struct record_test_page){ .user = user.ptr ? user : STR(""),
+		.contact = contact.ptr ? contact : STR(""),
 		.actor = call->who.name };
 	if (command(call->api, &rec, call, test_page_answered, NULL) != OK)
 		call_busy(call, STR("the engine is not there: try again"));

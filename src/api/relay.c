@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Prometheus' API and remote write: bodies go to telemetry undecoded in pieces of at most 64 KiB as there is
- * credit, and its answers come back the same way. Nothing here understands them. A client that reads its
- * answer slowly costs memory up to a limit over all of them and is then cut.
+ * Prometheus' API and remote write: bodies go to telemetry undecoded in pieces of at most 64 KiB as
+ * there is credit, and its answers come back the same way. Nothing here understands them. A client
+ * that reads its answer slowly costs memory up to a limit over all of them and is then cut.
  */
 #include "api/api_priv.h"
 #include <assert.h>
@@ -13,12 +13,13 @@
 struct relay {
 	struct relay *prev, *next;
 	struct call *call;
-	uint64_t id;           /* of the question; 0: not asked (yet, or any more) */
-	struct buf up;         /* request bytes for which there was no credit, or a chunked body as it comes */
+	uint64_t id; /* of the question; 0: not asked (yet, or any more) */
+	struct buf
+	    up; /* request bytes for which there was no credit, or a chunked body as it comes */
 	size_t up_sent;
-	bool gathering;        /* chunked: asked when it is whole */
+	bool gathering; /* chunked: asked when it is whole */
 	bool paused;
-	struct buf down;       /* answer bytes for which the client has no room */
+	struct buf down; /* answer bytes for which the client has no room */
 	uint64_t answer_left;
 	bool answer_whole;
 };
@@ -43,7 +44,8 @@ static void leave(struct call *call)
 	struct api *api = call->api;
 	if (r->id) {
 		if (api->telemetry && !r->answer_whole)
-			ignore_err(chan_send(api->telemetry, MSG_HTTP_CANCEL, r->id, STR("")), "it will find nobody to answer");
+			ignore_err(chan_send(api->telemetry, MSG_HTTP_CANCEL, r->id, STR("")),
+			    "it will find nobody to answer");
 		slot_free(api, r->id);
 	}
 	assert(api->relay_held >= r->down.len);
@@ -64,7 +66,8 @@ static struct str headers_of(struct arena *a, struct str lines)
 	struct str out = STR(HEADERS_DATA);
 	for (struct str rest = lines; rest.ptr && out.ptr;) {
 		struct str line = str_cut(&rest, '\n');
-		if (!str_empty(line) && str_find(line, '\r') == line.len && str_find(line, ':') < line.len)
+		if (!str_empty(line) && str_find(line, '\r') == line.len &&
+		    str_find(line, ':') < line.len)
 			out = arena_printf(a, "%.*s%.*s\r\n", STR_ARG(out), STR_ARG(line));
 	}
 	return out.ptr ? out : STR(HEADERS_DATA);
@@ -170,7 +173,8 @@ static enum err ask_telemetry(struct relay *r, uint64_t body_bytes)
 	const struct http_head *head = &call->req->head;
 	struct buf b = buf_make(call->api->mem, 64 * 1024);
 	enum http_method method = head->method == HTTP_HEAD ? HTTP_GET : head->method;
-	struct str type = http_head_get(head, STR("Content-Type")), encoding = http_head_get(head, STR("Content-Encoding"));
+	struct str type = http_head_get(head, STR("Content-Type")),
+	           encoding = http_head_get(head, STR("Content-Encoding"));
 	put_str(&b, http_method_name[method]);
 	put_str(&b, head->path);
 	put_str(&b, head->query);
@@ -179,7 +183,8 @@ static enum err ask_telemetry(struct relay *r, uint64_t body_bytes)
 	put_u64(&b, body_bytes);
 	enum err e = b.err;
 	if (e == OK)
-		e = ask_open(call->api, ROLE_TELEMETRY, MSG_HTTP, buf_str(&b), call, on_answer, r, &r->id);
+		e = ask_open(
+		    call->api, ROLE_TELEMETRY, MSG_HTTP, buf_str(&b), call, on_answer, r, &r->id);
 	buf_free(&b);
 	call->api->counters.relayed += e == OK;
 	return e;
@@ -224,7 +229,8 @@ static void refuse(struct call *call, enum err e)
 	if (e == ERR_GONE)
 		unavailable(call, STR("telemetry is not there: try again"));
 	else if (e == ERR_LIMIT)
-		call_error(call, 414, 2001, STR("URI Too Long"), STR("the query is too long: send it as a form in the body"));
+		call_error(call, 414, 2001, STR("URI Too Long"),
+		    STR("the query is too long: send it as a form in the body"));
 	else
 		unavailable(call, STR("telemetry has too much to do: try again"));
 }

@@ -46,7 +46,8 @@ static void test_parameters(void **state)
 	bool other;
 	(void)state;
 	assert_int_equal(arena_open(&mem_system, 1u << 20, &a), OK);
-	const struct route *r = route_find(a, HTTP_HEAD, STR("/incidents/Q%41/alerts"), param, &other);
+	const struct route *r =
+	    route_find(a, HTTP_HEAD, STR("/incidents/Q%41/alerts"), param, &other);
 	assert_non_null(r);
 	assert_true(str_eq(param[0], STR("QA")));
 	assert_int_equal(r->method, HTTP_GET);
@@ -64,6 +65,7 @@ static void test_parameters(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_each_is_found_and_complete), cmocka_unit_test(test_parameters) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_each_is_found_and_complete),
+		cmocka_unit_test(test_parameters) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

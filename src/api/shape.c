@@ -21,12 +21,14 @@ bool job_params(struct job *job, struct params *ret)
 bool paging_read(struct job *job, const struct params *params, struct paging *ret)
 {
 	*ret = (struct paging){ .limit = 25 };
-	if (params_u64(params, STR("limit"), &ret->limit) != OK || params_u64(params, STR("offset"), &ret->offset) != OK)
+	if (params_u64(params, STR("limit"), &ret->limit) != OK ||
+	    params_u64(params, STR("offset"), &ret->offset) != OK)
 		return job_bad(job, STR("'limit' and 'offset' must be whole numbers"));
 	if (ret->limit == 0 || ret->limit > 100)
 		ret->limit = ret->limit ? 100 : 25;
 	if (ret->offset > 10000 || ret->offset + ret->limit > 10000)
-		return job_bad(job, STR("'offset' + 'limit' must not be more than 10000: narrow the search with 'since' and 'until'"));
+		return job_bad(job, STR("'offset' + 'limit' must not be more than 10000: narrow "
+		                        "the search with 'since' and 'until'"));
 	ret->total = str_eq(params_get(params, STR("total")), STR("true"));
 	return true;
 }
@@ -52,7 +54,8 @@ struct jw page_open(struct job *job, struct str name)
 	return w;
 }
 
-static void url_write(struct jw *w, struct str base_url, const char *between, struct str path, struct str id)
+static void url_write(
+    struct jw *w, struct str base_url, const char *between, struct str path, struct str id)
 {
 	struct buf b = buf_make(&mem_system, 4096);
 	buf_printf(&b, "%.*s%s%.*s/%.*s", STR_ARG(base_url), between, STR_ARG(path), STR_ARG(id));
@@ -60,7 +63,8 @@ static void url_write(struct jw *w, struct str base_url, const char *between, st
 	buf_free(&b);
 }
 
-void head_write(struct jw *w, struct str base_url, struct str path, struct str type, struct str id, struct str summary)
+void head_write(struct jw *w, struct str base_url, struct str path, struct str type, struct str id,
+    struct str summary)
 {
 	jw_kv_str(w, STR("id"), id);
 	jw_kv_str(w, STR("type"), type);
@@ -71,7 +75,8 @@ void head_write(struct jw *w, struct str base_url, struct str path, struct str t
 	url_write(w, base_url, "/ui/", path, id);
 }
 
-void ref_write(struct jw *w, struct str base_url, struct str path, struct str type, struct str id, struct str summary)
+void ref_write(struct jw *w, struct str base_url, struct str path, struct str type, struct str id,
+    struct str summary)
 {
 	if (str_empty(id)) {
 		jw_null(w);
@@ -95,24 +100,28 @@ void user_ref(struct jw *w, struct job *job, struct str name)
 		if (u >= 0 && !str_empty(job->snap->dir->users[u].full_name))
 			shown = job->snap->dir->users[u].full_name;
 	}
-	ref_write(w, job->base_url, STR("users"), STR("user_reference"), id_of(job, "User", name), shown);
+	ref_write(
+	    w, job->base_url, STR("users"), STR("user_reference"), id_of(job, "User", name), shown);
 }
 
 void service_ref(struct jw *w, struct job *job, struct str name)
 {
-	ref_write(w, job->base_url, STR("services"), STR("service_reference"), id_of(job, "Service", name), name);
+	ref_write(w, job->base_url, STR("services"), STR("service_reference"),
+	    id_of(job, "Service", name), name);
 }
 
 void team_ref(struct jw *w, struct job *job, struct str name)
 {
-	ref_write(w, job->base_url, STR("teams"), STR("team_reference"), id_of(job, "Team", name), name);
+	ref_write(
+	    w, job->base_url, STR("teams"), STR("team_reference"), id_of(job, "Team", name), name);
 }
 
 void policy_ref(struct jw *w, struct job *job, const struct directory *dir, uint32_t index)
 {
 	assert(index < dir->policy_count);
 	const struct policy *p = &dir->policies[index];
-	ref_write(w, job->base_url, STR("escalation_policies"), STR("escalation_policy_reference"), p->id, p->name);
+	ref_write(w, job->base_url, STR("escalation_policies"), STR("escalation_policy_reference"),
+	    p->id, p->name);
 }
 
 void schedule_ref(struct jw *w, struct job *job, const struct directory *dir, uint32_t index)
@@ -122,10 +131,12 @@ void schedule_ref(struct jw *w, struct job *job, const struct directory *dir, ui
 	ref_write(w, job->base_url, STR("schedules"), STR("schedule_reference"), s->id, s->name);
 }
 
-static void contact_write(struct jw *w, struct job *job, const struct user *u, const struct contact *c)
+static void contact_write(
+    struct jw *w, struct job *job, const struct user *u, const struct contact *c)
 {
-	static const struct str types[CONTACT_TYPE_COUNT] = { STR_INIT("email_contact_method"), STR_INIT("webhook_contact_method"),
-		STR_INIT("push_notification_contact_method"), STR_INIT("console_contact_method"), STR_INIT("sms_contact_method"),
+	static const struct str types[CONTACT_TYPE_COUNT] = { STR_INIT("email_contact_method"),
+		STR_INIT("webhook_contact_method"), STR_INIT("push_notification_contact_method"),
+		STR_INIT("console_contact_method"), STR_INIT("sms_contact_method"),
 		STR_INIT("phone_contact_method") };
 	struct str id = resource_id(job->arena, 'P', u->name, c->name);
 	jw_open(w, '{');
@@ -147,7 +158,9 @@ static void rules_write(struct jw *w, struct job *job, const struct user *u)
 		for (uint32_t i = 0; i < u->rule_count[g]; i++) {
 			const struct notify_rule *r = &u->rules[g][i];
 			jw_open(w, '{');
-			jw_kv_str(w, STR("id"), arena_printf(job->arena, "%.*s-%.*s-%u", STR_ARG(u->id), STR_ARG(urgency_name[g]), i));
+			jw_kv_str(w, STR("id"),
+			    arena_printf(job->arena, "%.*s-%.*s-%u", STR_ARG(u->id),
+			        STR_ARG(urgency_name[g]), i));
 			jw_kv_str(w, STR("type"), STR("assignment_notification_rule"));
 			jw_kv_i64(w, STR("start_delay_in_minutes"), r->after.ns / (60 * NS_PER_S));
 			jw_kv_str(w, STR("urgency"), urgency_name[g]);
@@ -167,12 +180,14 @@ static struct str pd_role(struct str role)
 	return str_eq(role, STR("observer")) ? STR("read_only_user") : STR("user");
 }
 
-void user_write(struct jw *w, struct job *job, const struct directory *dir, uint32_t index, bool detail)
+void user_write(
+    struct jw *w, struct job *job, const struct directory *dir, uint32_t index, bool detail)
 {
 	assert(index < dir->user_count);
 	const struct user *u = &dir->users[index];
 	jw_open(w, '{');
-	head_write(w, job->base_url, STR("users"), STR("user"), u->id, str_empty(u->full_name) ? u->name : u->full_name);
+	head_write(w, job->base_url, STR("users"), STR("user"), u->id,
+	    str_empty(u->full_name) ? u->name : u->full_name);
 	jw_kv_str(w, STR("name"), str_empty(u->full_name) ? u->name : u->full_name);
 	jw_kv_str(w, STR("login"), u->name);
 	jw_kv_str(w, STR("email"), u->email);

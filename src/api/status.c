@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * /status: is all well, and how do we know? Everything that is said here was looked at just now (or its age is told),
- * and what is too old counts as bad. It needs neither the engine nor telemetry to answer: they are asked, and if they
- * do not answer that is what the page says. Requests that come together share one look, which is at most a
- * second old.
+ * /status: is all well, and how do we know? Everything that is said here was looked at just now (or
+ * its age is told), and what is too old counts as bad. It needs neither the engine nor telemetry to
+ * answer: they are asked, and if they do not answer that is what the page says. Requests that come
+ * together share one look, which is at most a second old.
  *
- * QUIS-OK stands in the answer only when every check is good, and the check "paging" is good only when a provider
- * took a page and no provider has failed since. Naive keyword checkers look for that word.
+ * QUIS-OK stands in the answer only when every check is good, and the check "paging" is good only
+ * when a provider took a page and no provider has failed since. Naive keyword checkers look for
+ * that word.
  */
 #include "api/page.h"
 #include "base/enc.h"
@@ -14,8 +15,9 @@
 #include <assert.h>
 
 #define LOOK_FRESH SPAN_S(1)
-#define LOOK_FRESH_BAD SPAN_MS(100) /* who waits for an end of the trouble should not wait for us */
-#define LOOK_WAIT SPAN_S(3)       /* for the store and telemetry together */
+#define LOOK_FRESH_BAD SPAN_MS(100) /* who waits for an end of the trouble should not wait for us \
+	                             */
+#define LOOK_WAIT SPAN_S(3)         /* for the store and telemetry together */
 #define BEAT_STALE SPAN_S(5)
 #define OUTBOX_STALE SPAN_S(60)
 #define RULES_STALE SPAN_S(60)
@@ -48,12 +50,12 @@ struct waiter {
 
 struct status {
 	struct api *api;
-	struct arena *arena;       /* of the look */
+	struct arena *arena; /* of the look */
 	struct check checks[CHECKS_MAX];
 	size_t count;
 	bool ok;
 	struct wall at;
-	struct mono looked;        /* when it was finished; ns 0 = never */
+	struct mono looked; /* when it was finished; ns 0 = never */
 	/* the look in progress */
 	uint64_t generation;
 	bool looking, store_done, rules_done;
@@ -73,7 +75,8 @@ struct status {
 static void add(struct status *s, struct str name, bool ok, int64_t age_ns, struct str text)
 {
 	if (s->count < CHECKS_MAX)
-		s->checks[s->count++] = (struct check){ name, text.ptr ? text : STR(""), ok, age_ns };
+		s->checks[s->count++] =
+		    (struct check){ name, text.ptr ? text : STR(""), ok, age_ns };
 	s->ok = s->ok && ok;
 }
 
@@ -85,13 +88,16 @@ static void judge_roles(struct status *s)
 		if (i == ROLE_PARENT || i == ROLE_CONFIG || r->state == ROLE_STATE_OFF)
 			continue;
 		int64_t age = r->beat_at.ns ? wall_sub(s->at, r->beat_at).ns : -1;
-		bool running = r->state == ROLE_STATE_RUNNING, stale = age < 0 || age > BEAT_STALE.ns;
+		bool running = r->state == ROLE_STATE_RUNNING,
+		     stale = age < 0 || age > BEAT_STALE.ns;
 		struct str text = r->verdict;
 		if (!running)
-			text = arena_printf(s->arena, "not running; last end: %.*s", STR_ARG(str_empty(r->last_end) ? STR("none") : r->last_end));
+			text = arena_printf(s->arena, "not running; last end: %.*s",
+			    STR_ARG(str_empty(r->last_end) ? STR("none") : r->last_end));
 		else if (stale)
 			text = STR("has not been heard of lately");
-		add(s, arena_printf(s->arena, "role %.*s", STR_ARG(role_name[i])), running && r->ok && !stale, age, arena_str(s->arena, text));
+		add(s, arena_printf(s->arena, "role %.*s", STR_ARG(role_name[i])),
+		    running && r->ok && !stale, age, arena_str(s->arena, text));
 	}
 }
 
@@ -108,39 +114,54 @@ static void judge_paging(struct status *s)
 			continue;
 		if (p->broken)
 			broken = p;
-		else if (proof_verdict(p, s->at, proof_fresh_for(p->kind)) == VERDICT_PROVEN && (!newest || p->proven_at.ns > newest->proven_at.ns))
+		else if (proof_verdict(p, s->at, proof_fresh_for(p->kind)) == VERDICT_PROVEN &&
+		         (!newest || p->proven_at.ns > newest->proven_at.ns))
 			newest = p;
 	}
 	if (broken)
 		add(s, STR("paging"), false, wall_sub(s->at, broken->proven_at).ns,
-		    arena_printf(s->arena, "provider %.*s failed and no page was accepted since", STR_ARG(broken->subject)));
+		    arena_printf(s->arena, "provider %.*s failed and no page was accepted since",
+		        STR_ARG(broken->subject)));
 	else if (newest)
 		add(s, STR("paging"), true, wall_sub(s->at, newest->proven_at).ns,
-		    arena_printf(s->arena, "provider %.*s accepted a page", STR_ARG(newest->subject)));
+		    arena_printf(
+		        s->arena, "provider %.*s accepted a page", STR_ARG(newest->subject)));
 	else
-		add(s, STR("paging"), false, -1, STR("no page was accepted by a provider lately: send a test page"));
+		add(s, STR("paging"), false, -1,
+		    STR("no page was accepted by a provider lately: send a test page"));
 }
 
 static void judge_store(struct status *s)
 {
 	const struct store_look *l = &s->store;
 	if (!s->store_done || l->err != OK) {
-		add(s, STR("control store"), false, -1, !s->store_done ? STR("did not answer within 3 seconds") :
-			l->err == ERR_GONE ? STR("does not exist yet: the engine has not started") : STR("cannot be read"));
+		add(s, STR("control store"), false, -1,
+		    !s->store_done       ? STR("did not answer within 3 seconds")
+		    : l->err == ERR_GONE ? STR("does not exist yet: the engine has not started")
+		                         : STR("cannot be read"));
 		return;
 	}
-	add(s, STR("control store"), true, 0, arena_printf(s->arena, "read in %lld ms", (long long)(l->took.ns / NS_PER_MS)));
+	add(s, STR("control store"), true, 0,
+	    arena_printf(s->arena, "read in %lld ms", (long long)(l->took.ns / NS_PER_MS)));
 	const struct control_promises *p = &l->promises;
-	add(s, STR("inbox decided"), true, p->decided_at.ns ? wall_sub(s->at, p->decided_at).ns : -1,
-	    arena_printf(s->arena, "the last decided input is number %llu", (unsigned long long)p->decided_seq));
-	add(s, STR("promise"), p->broken == 0, 0, p->broken == 0 ?
-		arena_printf(s->arena, "each of %llu open incidents has a timer or somebody who was told", (unsigned long long)p->open) :
-		arena_printf(s->arena, "%llu of %llu open incidents have neither a timer nor anybody who was told; first: %.*s",
-		    (unsigned long long)p->broken, (unsigned long long)p->open, STR_ARG(id_str(&p->first_broken))));
-	int64_t oldest = l->counts.outbox_oldest.ns ? wall_sub(s->at, l->counts.outbox_oldest).ns : 0;
+	add(s, STR("inbox decided"), true,
+	    p->decided_at.ns ? wall_sub(s->at, p->decided_at).ns : -1,
+	    arena_printf(s->arena, "the last decided input is number %llu",
+	        (unsigned long long)p->decided_seq));
+	add(s, STR("promise"), p->broken == 0, 0,
+	    p->broken == 0 ? arena_printf(s->arena,
+	                         "each of %llu open incidents has a timer or somebody who was told",
+	                         (unsigned long long)p->open)
+	                   : arena_printf(s->arena,
+	                         "%llu of %llu open incidents have neither a timer nor anybody who "
+	                         "was told; first: %.*s",
+	                         (unsigned long long)p->broken, (unsigned long long)p->open,
+	                         STR_ARG(id_str(&p->first_broken))));
+	int64_t oldest =
+	    l->counts.outbox_oldest.ns ? wall_sub(s->at, l->counts.outbox_oldest).ns : 0;
 	add(s, STR("outbox"), oldest <= OUTBOX_STALE.ns, oldest,
-	    arena_printf(s->arena, "%llu pages wait to be sent, %llu are not settled", (unsigned long long)l->counts.outbox,
-		(unsigned long long)l->counts.unsettled));
+	    arena_printf(s->arena, "%llu pages wait to be sent, %llu are not settled",
+	        (unsigned long long)l->counts.outbox, (unsigned long long)l->counts.unsettled));
 	judge_paging(s);
 }
 
@@ -150,7 +171,9 @@ static void judge_rules(struct status *s)
 	const struct json *root = NULL;
 	if (s->rules_gone || !s->rules_done || s->rules_status != 200 ||
 	    json_read(s->next_arena, buf_str(&s->rules), JSON_DEPTH_MAX, &root, NULL) != OK) {
-		add(s, STR("rules"), false, -1, s->rules_gone ? STR("telemetry is not there") : STR("telemetry did not say when rules were evaluated"));
+		add(s, STR("rules"), false, -1,
+		    s->rules_gone ? STR("telemetry is not there")
+		                  : STR("telemetry did not say when rules were evaluated"));
 		return;
 	}
 	const struct json *groups = json_get(json_get(root, STR("data")), STR("groups"));
@@ -158,14 +181,16 @@ static void judge_rules(struct status *s)
 	bool ok = true;
 	struct str worst = STR("");
 	size_t count = 0;
-	for (const struct json *g = json_is(groups, JSON_ARRAY) ? groups->child : NULL; g; g = g->next, count++) {
+	for (const struct json *g = json_is(groups, JSON_ARRAY) ? groups->child : NULL; g;
+	     g = g->next, count++) {
 		const struct json *interval = json_get(g, STR("interval"));
 		struct wall at = { 0 };
 		int64_t allowed = RULES_STALE.ns;
-		if (json_is(interval, JSON_NUMBER) && interval->number > 0 && interval->number < 1e6 &&
-		    (int64_t)(interval->number * 3) * NS_PER_S > allowed)
+		if (json_is(interval, JSON_NUMBER) && interval->number > 0 &&
+		    interval->number < 1e6 && (int64_t)(interval->number * 3) * NS_PER_S > allowed)
 			allowed = (int64_t)(interval->number * 3) * NS_PER_S;
-		bool known = wall_parse(json_get_str(g, STR("lastEvaluation")), &at) == OK && at.ns > 0;
+		bool known =
+		    wall_parse(json_get_str(g, STR("lastEvaluation")), &at) == OK && at.ns > 0;
 		int64_t age = known ? wall_sub(s->at, at).ns : INT64_MAX;
 		if (age > oldest) {
 			oldest = age;
@@ -176,9 +201,11 @@ static void judge_rules(struct status *s)
 	if (count == 0)
 		add(s, STR("rules"), true, -1, STR("there are no rules"));
 	else if (oldest == INT64_MAX)
-		add(s, STR("rules"), false, -1, arena_printf(s->arena, "the group %.*s was not evaluated yet", STR_ARG(worst)));
+		add(s, STR("rules"), false, -1,
+		    arena_printf(s->arena, "the group %.*s was not evaluated yet", STR_ARG(worst)));
 	else
-		add(s, STR("rules"), ok, oldest, arena_printf(s->arena, "%zu groups; longest ago: %.*s", count, STR_ARG(worst)));
+		add(s, STR("rules"), ok, oldest,
+		    arena_printf(s->arena, "%zu groups; longest ago: %.*s", count, STR_ARG(worst)));
 }
 
 /* ---- answering ---- */
@@ -202,7 +229,8 @@ static void html_write(const struct status *s, struct buf *b)
 {
 	page_open_html(b, STR("Quis status"));
 	if (s->ok)
-		buf_add(b, STR("<p class=\"good sum\">QUIS-OK: all is well, and paging is proven.</p>\n"));
+		buf_add(b,
+		    STR("<p class=\"good sum\">QUIS-OK: all is well, and paging is proven.</p>\n"));
 	else
 		buf_add(b, STR("<p class=\"wrong sum\">Not all is well.</p>\n"));
 	buf_add(b, STR("<ul>\n"));
@@ -211,7 +239,8 @@ static void html_write(const struct status *s, struct buf *b)
 			const struct check *c = &s->checks[i];
 			if (c->ok != (pass == 1))
 				continue;
-			buf_add(b, c->ok ? STR("<li class=\"ok\"><b>good</b> ") : STR("<li class=\"bad\"><b>bad</b> "));
+			buf_add(b, c->ok ? STR("<li class=\"ok\"><b>good</b> ")
+			                 : STR("<li class=\"bad\"><b>bad</b> "));
 			enc_html(b, c->name);
 			buf_add(b, STR("<small>"));
 			enc_html(b, c->text);
@@ -284,7 +313,8 @@ static void look_end(struct status *s)
 	loop_timer_clear(api->loop, &s->late);
 	if (s->rules_id) {
 		if (!s->rules_done && api->telemetry)
-			ignore_err(chan_send(api->telemetry, MSG_HTTP_CANCEL, s->rules_id, STR("")), "nobody waits for it");
+			ignore_err(chan_send(api->telemetry, MSG_HTTP_CANCEL, s->rules_id, STR("")),
+			    "nobody waits for it");
 		slot_free(api, s->rules_id);
 		s->rules_id = 0;
 	}
@@ -423,7 +453,8 @@ static void look_rules(struct status *s)
 	put_str(&b, STR(""));
 	put_str(&b, STR(""));
 	put_u64(&b, 0);
-	if (ask_open(s->api, ROLE_TELEMETRY, MSG_HTTP, buf_str(&b), NULL, rules_answer, s, &s->rules_id) != OK)
+	if (ask_open(s->api, ROLE_TELEMETRY, MSG_HTTP, buf_str(&b), NULL, rules_answer, s,
+	        &s->rules_id) != OK)
 		s->rules_gone = s->rules_done = true;
 	buf_free(&b);
 }
@@ -462,8 +493,9 @@ void status_get(struct call *call)
 	struct str accept = http_head_get(&call->req->head, STR("Accept"));
 	struct params params = { 0 };
 	bool json = accept.ptr && str_find_str(accept, STR("application/json")) < accept.len &&
-	    str_find_str(accept, STR("text/html")) == accept.len;
-	if (params_read(call->req->arena, call->req->head.query, &params) == OK && str_eq(params_get(&params, STR("format")), STR("json")))
+	            str_find_str(accept, STR("text/html")) == accept.len;
+	if (params_read(call->req->arena, call->req->head.query, &params) == OK &&
+	    str_eq(params_get(&params, STR("format")), STR("json")))
 		json = true;
 	if (!api->status) {
 		api->status = mem_new(api->mem, 1, sizeof *api->status);
@@ -475,7 +507,9 @@ void status_get(struct call *call)
 		api->status->late.fire = look_late;
 	}
 	struct status *s = api->status;
-	if (s->looked.ns && !s->looking && mono_sub(loop_now(api->loop), s->looked).ns < (s->ok ? LOOK_FRESH.ns : LOOK_FRESH_BAD.ns)) {
+	if (s->looked.ns && !s->looking &&
+	    mono_sub(loop_now(api->loop), s->looked).ns <
+	        (s->ok ? LOOK_FRESH.ns : LOOK_FRESH_BAD.ns)) {
 		answer(s, call, json);
 		return;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Server-sent events: the UI is told that something was committed and fetches what it shows. What is told is a state and
- * not an edge, so a slow reader misses nothing by missing a message: it gets the newest when it has room.
+ * Server-sent events: the UI is told that something was committed and fetches what it shows. What
+ * is told is a state and not an edge, so a slow reader misses nothing by missing a message: it gets
+ * the newest when it has room.
  */
 #include "api/api_priv.h"
 #include <assert.h>
@@ -10,8 +11,8 @@ static void tell(struct stream *s)
 {
 	struct api *api = s->call->api;
 	struct buf b = buf_make(api->mem, 512);
-	buf_printf(&b, "event: changed\ndata: {\"seq\":%llu,\"open\":%u,\"triggered\":%u}\n\n", (unsigned long long)api->changed_seq,
-	    api->changed_open, api->changed_triggered);
+	buf_printf(&b, "event: changed\ndata: {\"seq\":%llu,\"open\":%u,\"triggered\":%u}\n\n",
+	    (unsigned long long)api->changed_seq, api->changed_open, api->changed_triggered);
 	s->behind = false;
 	if (http_answer_write(s->call->req, buf_str(&b)) == ERR_BUSY)
 		s->behind = true; /* a stream that is gone was taken off the list by its leave */
@@ -57,7 +58,8 @@ void stream_get(struct call *call)
 	call->leave = stream_leave;
 	call->drained = stream_drained;
 	http_unhurried(call->req);
-	http_answer_begin(call->req, 200, STR("text/event-stream"), STR(HEADERS_DATA "X-Accel-Buffering: no\r\n"), HTTP_LENGTH_UNKNOWN);
+	http_answer_begin(call->req, 200, STR("text/event-stream"),
+	    STR(HEADERS_DATA "X-Accel-Buffering: no\r\n"), HTTP_LENGTH_UNKNOWN);
 	tell(s);
 }
 

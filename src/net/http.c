@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The HTTP server's whole: listeners, the limits over all connections, the sweep that enforces time, the pool of
- * requests. One connection's life is in http_conn.c.
+ * The HTTP server's whole: listeners, the limits over all connections, the sweep that enforces
+ * time, the pool of requests. One connection's life is in http_conn.c.
  */
 #include "net/http_priv.h"
 #include <arpa/inet.h>
@@ -24,7 +24,9 @@ static size_t connections_allowed(size_t wanted)
 	if (wanted == 0)
 		wanted = CONNECTIONS_DEFAULT;
 	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != RLIM_INFINITY) {
-		size_t limit = r.rlim_cur > DESCRIPTORS_SPARE * 2 ? (size_t)r.rlim_cur - DESCRIPTORS_SPARE : DESCRIPTORS_SPARE;
+		size_t limit = r.rlim_cur > DESCRIPTORS_SPARE * 2
+		                   ? (size_t)r.rlim_cur - DESCRIPTORS_SPARE
+		                   : DESCRIPTORS_SPARE;
 		wanted = wanted < limit ? wanted : limit;
 	}
 	return wanted;
@@ -33,14 +35,16 @@ static size_t connections_allowed(size_t wanted)
 struct str server_common_headers(struct http_server *s)
 {
 	static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
+		"Sep", "Oct", "Nov", "Dec" };
 	int64_t now_s = loop_wall(s->loop).ns / NS_PER_S;
 	if (now_s != s->common_at_s || s->common.len == 0) {
 		struct civil c = civil_from_s(now_s);
 		s->common_at_s = now_s;
 		buf_clear(&s->common);
-		buf_printf(&s->common, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[civil_weekday(now_s)], c.day,
-		    months[c.month - 1], c.year, c.hour, c.minute, c.second);
+		buf_printf(&s->common, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
+		    days[civil_weekday(now_s)], c.day, months[c.month - 1], c.year, c.hour,
+		    c.minute, c.second);
 		buf_add(&s->common, buf_str(&s->own_headers));
 	}
 	return buf_str(&s->common);
@@ -88,7 +92,8 @@ void server_reap(struct http_server *s)
 	}
 }
 
-/* The connection that has waited longest between requests, or in the middle of a head, makes room. */
+/* The connection that has waited longest between requests, or in the middle of a head, makes room.
+ */
 static bool evict(struct http_server *s)
 {
 	if (s->heads.next == &s->heads)
@@ -139,12 +144,14 @@ static bool accept_one(struct http_server *s, int listen_fd)
 {
 	struct sockaddr_storage address = { 0 };
 	socklen_t len = sizeof address;
-	int fd = accept4(listen_fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd =
+	    accept4(listen_fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		if (errno == ECONNABORTED || errno == EINTR)
 			return true;
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			if (!evict(s)) { /* nobody can go: let the kernel keep the queue for a moment */
+			if (!evict(s)) { /* nobody can go: let the kernel keep the queue for a
+				            moment */
 				listeners_watch(s, false);
 				loop_timer_after(s->loop, &s->accept_again, SPAN_MS(100));
 			}
@@ -191,8 +198,8 @@ static void sweep(struct loop_timer *timer)
 
 enum err http_open(const struct http_config *config, struct http_server **ret_server)
 {
-	assert(config->handler && config->handler->begin && config->handler->ready && config->handler->fault &&
-	    config->handler->gone);
+	assert(config->handler && config->handler->begin && config->handler->ready &&
+	       config->handler->fault && config->handler->gone);
 	struct http_server *s = mem_new(config->mem, 1, sizeof *s);
 	if (!s)
 		return ERR_NOMEM;

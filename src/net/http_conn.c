@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One HTTP connection: bytes -> head -> body -> handler, and the answer back. conn_advance is the only
- * place that takes requests out of what has come; it is never entered twice for the same connection (`busy`),
- * so a handler may answer from within its own begin or ready.
+ * One HTTP connection: bytes -> head -> body -> handler, and the answer back. conn_advance is the
+ * only place that takes requests out of what has come; it is never entered twice for the same
+ * connection (`busy`), so a handler may answer from within its own begin or ready.
  */
 #include "base/surprise.h"
 #include "net/http_priv.h"
@@ -80,7 +80,8 @@ void conn_kill(struct http_conn *c)
 
 static bool wants_input(const struct http_conn *c)
 {
-	return c->state == CONN_LINGER || (c->in.len < HTTP_IN_MAX && !(c->state == CONN_BODY && c->body_paused));
+	return c->state == CONN_LINGER ||
+	       (c->in.len < HTTP_IN_MAX && !(c->state == CONN_BODY && c->body_paused));
 }
 
 /* Which events are wanted depends on the whole of the connection; asked after each change. */
@@ -97,8 +98,8 @@ static void conn_watch(struct http_conn *c)
 		conn_kill(c);
 }
 
-/* All is sent and nothing more will be: close, or first read away what the client is still sending, because
- * closing with unread bytes resets the connection and may destroy the answer on its way. */
+/* All is sent and nothing more will be: close, or first read away what the client is still sending,
+ * because closing with unread bytes resets the connection and may destroy the answer on its way. */
 static void conn_finish(struct http_conn *c)
 {
 	if (!c->linger_after || c->eof || c->tls) {
@@ -121,8 +122,9 @@ static void conn_flush(struct http_conn *c)
 	}
 	while (conn_unsent(c) > 0) {
 		const char *from = c->out.ptr + c->sent;
-		ssize_t n = c->tls ? tls_send(c->tls, from, conn_unsent(c)) :
-				     loop_os(s->loop)->send(loop_os(s->loop), c->io.fd, from, conn_unsent(c));
+		ssize_t n = c->tls ? tls_send(c->tls, from, conn_unsent(c))
+		                   : loop_os(s->loop)->send(
+		                         loop_os(s->loop), c->io.fd, from, conn_unsent(c));
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			break;
 		if (n <= 0) {
@@ -166,7 +168,8 @@ static void out_status(struct http_conn *c, unsigned status)
 	c->server->counters.answers[status / 100]++;
 }
 
-static void out_head(struct http_conn *c, unsigned status, struct str content_type, struct str headers, uint64_t length)
+static void out_head(struct http_conn *c, unsigned status, struct str content_type,
+    struct str headers, uint64_t length)
 {
 	if (conn_unsent(c) == 0)
 		c->out_since = loop_now(c->server->loop);
@@ -204,7 +207,8 @@ static void decide_close(struct http_conn *c)
 		c->close_after = true;
 	if (!body_whole(c)) {
 		/* Unwanted body bytes are read away when they are few and surely coming. */
-		bool few = !c->body_chunked && c->body_left <= HTTP_DISCARD_MAX && !c->req->head.expect_continue;
+		bool few = !c->body_chunked && c->body_left <= HTTP_DISCARD_MAX &&
+		           !c->req->head.expect_continue;
 		if (!few)
 			c->close_after = true;
 	}
@@ -245,8 +249,8 @@ void http_answer(struct http_request *req, const struct http_answer *answer)
 	answer_whole(c);
 }
 
-void http_answer_begin(struct http_request *req, unsigned status, struct str content_type, struct str headers,
-    uint64_t length)
+void http_answer_begin(struct http_request *req, unsigned status, struct str content_type,
+    struct str headers, uint64_t length)
 {
 	struct http_conn *c = req->conn;
 	assert(c && c->req == req && !c->begun && !c->dead);
@@ -256,7 +260,8 @@ void http_answer_begin(struct http_request *req, unsigned status, struct str con
 	c->answer_chunked = c->answer_unknown && req->head.minor == 1;
 	c->answer_left = length;
 	if (c->answer_unknown && !c->answer_chunked)
-		c->close_after = true; /* HTTP/1.0: the end of the body is the end of the connection */
+		c->close_after =
+		    true; /* HTTP/1.0: the end of the body is the end of the connection */
 	decide_close(c);
 	out_head(c, status, content_type, headers, length);
 }
@@ -345,7 +350,8 @@ void http_resume(struct http_request *req)
 /* A fault before there is a request to hand to anyone. */
 static void fault_early(struct http_conn *c, unsigned status, struct str text)
 {
-	static const struct str before = STR_INIT("{\"error\":{\"message\":\""), after = STR_INIT("\",\"code\":2001}}\n");
+	static const struct str before = STR_INIT("{\"error\":{\"message\":\""),
+	                        after = STR_INIT("\",\"code\":2001}}\n");
 	c->server->counters.faults++;
 	c->close_after = true;
 	c->linger_after = true;
@@ -402,7 +408,8 @@ static void request_reset(struct http_conn *c, struct http_request *req)
 static bool take_head(struct http_conn *c)
 {
 	struct http_server *s = c->server;
-	/* One empty line before a request is what some old clients send after a body (RFC 9112, 2.2). */
+	/* One empty line before a request is what some old clients send after a body (RFC
+	 * 9112, 2.2). */
 	if (c->scanned == 0 && c->in.len >= 2 && c->in.ptr[0] == '\r' && c->in.ptr[1] == '\n')
 		buf_consume(&c->in, 2);
 	if (c->in.len == 1 && c->in.ptr[0] == '\r')
@@ -416,7 +423,8 @@ static bool take_head(struct http_conn *c)
 	if (len == 0)
 		return false;
 	struct http_request *req = server_request_take(s);
-	struct str head = req ? arena_str(req->arena, str_make(c->in.ptr, len)) : (struct str){ NULL, 0 };
+	struct str head =
+	    req ? arena_str(req->arena, str_make(c->in.ptr, len)) : (struct str){ NULL, 0 };
 	if (!head.ptr) {
 		if (req)
 			server_request_give(s, req);
@@ -442,7 +450,8 @@ static bool take_head(struct http_conn *c)
 		return true; /* answered already */
 	if (!req->head.chunked && req->head.length > req->body_limit) {
 		fault(c, 413, STR("the body is longer than this path takes"));
-	} else if (req->head.expect_continue && c->in.len == 0 && (req->head.chunked || req->head.length > 0)) {
+	} else if (req->head.expect_continue && c->in.len == 0 &&
+	           (req->head.chunked || req->head.length > 0)) {
 		buf_add(&c->out, STR("HTTP/1.1 100 Continue\r\n\r\n"));
 		c->out_since = loop_now(s->loop);
 	}
@@ -556,9 +565,7 @@ static void conn_advance(struct http_conn *c)
 	bool more = true;
 	while (more && !c->dead) {
 		switch (c->state) {
-		case CONN_HEAD:
-			more = c->in.len > 0 && take_head(c);
-			break;
+		case CONN_HEAD: more = c->in.len > 0 && take_head(c); break;
 		case CONN_BODY: more = take_body(c); break;
 		case CONN_WAIT:
 		case CONN_LAST:
@@ -591,20 +598,22 @@ static void take_bytes(struct http_conn *c, struct str bytes)
 	if (c->state == CONN_LINGER || c->state == CONN_LAST)
 		return;
 	if (c->in.len == 0 && c->state == CONN_HEAD)
-		c->since = loop_now(c->server->loop); /* the head's time starts with its first byte */
+		c->since =
+		    loop_now(c->server->loop); /* the head's time starts with its first byte */
 	buf_add(&c->in, bytes);
 	if (c->in.err != OK)
 		conn_kill(c);
 }
 
-/* Reads what is there, at most one scratch buffer a turn so that nobody starves the others (TLS: until it is empty, since
- * what OpenSSL has buffered is not seen by epoll). */
+/* Reads what is there, at most one scratch buffer a turn so that nobody starves the others (TLS:
+ * until it is empty, since what OpenSSL has buffered is not seen by epoll). */
 static void conn_read(struct http_conn *c)
 {
 	struct http_server *s = c->server;
 	do {
-		ssize_t n = c->tls ? tls_recv(c->tls, s->scratch, HTTP_SCRATCH_BYTES) :
-				     loop_os(s->loop)->recv(loop_os(s->loop), c->io.fd, s->scratch, HTTP_SCRATCH_BYTES);
+		ssize_t n = c->tls ? tls_recv(c->tls, s->scratch, HTTP_SCRATCH_BYTES)
+		                   : loop_os(s->loop)->recv(loop_os(s->loop), c->io.fd, s->scratch,
+		                         HTTP_SCRATCH_BYTES);
 		if (n < 0) {
 			if (errno != EAGAIN && errno != EWOULDBLOCK) {
 				s->counters.tls_failed += c->tls && errno == EPROTO;
@@ -657,7 +666,8 @@ enum err conn_open(struct http_server *s, int fd, const char *remote)
 	if (!c)
 		return ERR_NOMEM;
 	int one = 1;
-	ignore_err(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one), "a unix socket has none");
+	ignore_err(
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one), "a unix socket has none");
 	c->server = s;
 	c->io = (struct loop_io){ .fd = fd, .ready = conn_ready };
 	c->in = buf_make(s->mem, HTTP_IN_MAX + HTTP_SCRATCH_BYTES);
@@ -698,15 +708,19 @@ void conn_sweep(struct http_conn *c, struct mono now)
 	case CONN_HEAD:
 		if (c->in.len > 0 && waited > HTTP_HEAD_WAIT.ns) {
 			s->counters.timeouts++;
-			fault_early(c, 408, STR("the request's head did not come within 10 seconds"));
+			fault_early(
+			    c, 408, STR("the request's head did not come within 10 seconds"));
 		} else if (c->in.len == 0 && waited > HTTP_IDLE_WAIT.ns) {
 			conn_kill(c);
 		}
 		break;
 	case CONN_BODY: {
-		int64_t allowed = HTTP_BODY_GRACE.ns + (int64_t)(c->body_got / HTTP_BODY_BYTES_PER_S) * NS_PER_S;
+		int64_t allowed =
+		    HTTP_BODY_GRACE.ns + (int64_t)(c->body_got / HTTP_BODY_BYTES_PER_S) * NS_PER_S;
 		if (c->body_paused) {
-			c->since = time_add_ns(c->since.ns, NS_PER_S) < now.ns ? (struct mono){ c->since.ns + NS_PER_S } : now;
+			c->since = time_add_ns(c->since.ns, NS_PER_S) < now.ns
+			               ? (struct mono){ c->since.ns + NS_PER_S }
+			               : now;
 		} else if (waited > allowed) {
 			s->counters.timeouts++;
 			if (c->discard)

@@ -17,32 +17,43 @@ const struct str http_method_name[HTTP_METHOD_COUNT] = {
 
 static const struct http_fault_text fault_texts[HTTP_FAULT_COUNT] = {
 	[HTTP_FINE] = { 200, STR_INIT("fine") },
-	[HTTP_BAD_START] = { 400, STR_INIT("this is not an HTTP request: it does not begin with a method (TLS on a plain port?)") },
-	[HTTP_BAD_LINE_END] = { 400, STR_INIT("a line of the request's head does not end with CR LF") },
-	[HTTP_BAD_REQUEST_LINE] = { 400, STR_INIT("the request line is not 'METHOD target HTTP/1.1'") },
-	[HTTP_BAD_METHOD] = { 501, STR_INIT("unknown method: GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS are known") },
-	[HTTP_BAD_TARGET] = { 400, STR_INIT("the request target is neither a path nor an http:// address") },
-	[HTTP_BAD_VERSION] = { 400, STR_INIT("the request line does not end with an HTTP version") },
+	[HTTP_BAD_START] = { 400, STR_INIT("this is not an HTTP request: it does not begin with a "
+	                                   "method (TLS on a plain port?)") },
+	[HTTP_BAD_LINE_END] = { 400,
+	    STR_INIT("a line of the request's head does not end with CR LF") },
+	[HTTP_BAD_REQUEST_LINE] = { 400,
+	    STR_INIT("the request line is not 'METHOD target HTTP/1.1'") },
+	[HTTP_BAD_METHOD] = { 501,
+	    STR_INIT("unknown method: GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS are known") },
+	[HTTP_BAD_TARGET] = { 400,
+	    STR_INIT("the request target is neither a path nor an http:// address") },
+	[HTTP_BAD_VERSION] = { 400,
+	    STR_INIT("the request line does not end with an HTTP version") },
 	[HTTP_OTHER_VERSION] = { 505, STR_INIT("only HTTP/1.0 and HTTP/1.1 are spoken here") },
 	[HTTP_TARGET_TOO_LONG] = { 414, STR_INIT("the request target is longer than 8192 bytes") },
 	[HTTP_HEAD_TOO_LONG] = { 431, STR_INIT("the request's head is longer than 16384 bytes") },
 	[HTTP_TOO_MANY_HEADERS] = { 431, STR_INIT("the request has more than 100 headers") },
-	[HTTP_BAD_HEADER_NAME] = { 400, STR_INIT("a header's name is empty, has a forbidden character, or a blank before its colon") },
-	[HTTP_BAD_HEADER_VALUE] = { 400, STR_INIT("a header's value has a control character in it") },
+	[HTTP_BAD_HEADER_NAME] = { 400, STR_INIT("a header's name is empty, has a forbidden "
+	                                         "character, or a blank before its colon") },
+	[HTTP_BAD_HEADER_VALUE] = { 400,
+	    STR_INIT("a header's value has a control character in it") },
 	[HTTP_BAD_FOLD] = { 400, STR_INIT("a header is continued on a second line") },
 	[HTTP_NO_HOST] = { 400, STR_INIT("an HTTP/1.1 request needs a Host header") },
 	[HTTP_TWO_HOSTS] = { 400, STR_INIT("the request has more than one Host header") },
 	[HTTP_BAD_HOST] = { 400, STR_INIT("the host is not a host name with an optional port") },
 	[HTTP_BAD_LENGTH] = { 400, STR_INIT("Content-Length is not a plain decimal number") },
 	[HTTP_TWO_LENGTHS] = { 400, STR_INIT("the request has more than one Content-Length") },
-	[HTTP_LENGTH_AND_CODING] = { 400, STR_INIT("the request has both Content-Length and Transfer-Encoding") },
+	[HTTP_LENGTH_AND_CODING] = { 400,
+	    STR_INIT("the request has both Content-Length and Transfer-Encoding") },
 	[HTTP_CODING_IN_1_0] = { 400, STR_INIT("Transfer-Encoding does not exist in HTTP/1.0") },
 	[HTTP_TWO_CODINGS] = { 400, STR_INIT("the request has more than one Transfer-Encoding") },
 	[HTTP_BAD_CODING] = { 501, STR_INIT("the only Transfer-Encoding taken is 'chunked'") },
-	[HTTP_NO_LENGTH] = { 411, STR_INIT("a request of this method needs a Content-Length (0 for an empty body) or chunks") },
+	[HTTP_NO_LENGTH] = { 411, STR_INIT("a request of this method needs a Content-Length (0 for "
+	                                   "an empty body) or chunks") },
 	[HTTP_BAD_EXPECT] = { 417, STR_INIT("the only expectation met is '100-continue'") },
 	[HTTP_BAD_CHUNK] = { 400, STR_INIT("the chunked body is malformed") },
-	[HTTP_BAD_TRAILER] = { 400, STR_INIT("the trailer after the chunked body is malformed or longer than 4096 bytes") },
+	[HTTP_BAD_TRAILER] = { 400,
+	    STR_INIT("the trailer after the chunked body is malformed or longer than 4096 bytes") },
 };
 
 const struct http_fault_text *http_fault_of(enum http_fault fault)
@@ -158,7 +169,8 @@ static bool host_valid(struct str host)
 {
 	for (size_t i = 0; i < host.len; i++) {
 		unsigned char c = (unsigned char)host.ptr[i];
-		if (c <= 0x20 || c >= 0x7f || c == '/' || c == '?' || c == '#' || c == '@' || c == ',' || c == '\\')
+		if (c <= 0x20 || c >= 0x7f || c == '/' || c == '?' || c == '#' || c == '@' ||
+		    c == ',' || c == '\\')
 			return false;
 	}
 	return host.len <= 255;
@@ -170,7 +182,8 @@ static enum http_fault target_read(struct http_head *head)
 	if (t.len > HTTP_TARGET_BYTES_MAX)
 		return HTTP_TARGET_TOO_LONG;
 	for (size_t i = 0; i < t.len; i++)
-		if ((unsigned char)t.ptr[i] <= 0x20 || (unsigned char)t.ptr[i] >= 0x7f || t.ptr[i] == '#')
+		if ((unsigned char)t.ptr[i] <= 0x20 || (unsigned char)t.ptr[i] >= 0x7f ||
+		    t.ptr[i] == '#')
 			return HTTP_BAD_TARGET;
 	if (str_eq(t, STR("*"))) {
 		head->path = t;
@@ -217,7 +230,8 @@ static enum http_fault request_line_read(struct str line, struct http_head *head
 	struct str version = str_from(rest, blank + 1);
 
 	if (version.len != 8 || !str_starts(version, STR("HTTP/")) || version.ptr[6] != '.' ||
-	    version.ptr[5] < '0' || version.ptr[5] > '9' || version.ptr[7] < '0' || version.ptr[7] > '9')
+	    version.ptr[5] < '0' || version.ptr[5] > '9' || version.ptr[7] < '0' ||
+	    version.ptr[7] > '9')
 		return HTTP_BAD_VERSION;
 	if (version.ptr[5] != '1' || version.ptr[7] > '1')
 		return HTTP_OTHER_VERSION;
@@ -269,7 +283,8 @@ static void connection_read(struct str value, struct framing *f)
 	}
 }
 
-static enum http_fault header_judge(const struct http_header *h, struct framing *f, struct http_head *head)
+static enum http_fault header_judge(
+    const struct http_header *h, struct framing *f, struct http_head *head)
 {
 	switch (h->name.len) {
 	case 4:
@@ -297,7 +312,8 @@ static enum http_fault header_judge(const struct http_header *h, struct framing 
 		if (str_eq_nocase(h->name, STR("Content-Length"))) {
 			if (f->lengths++)
 				return HTTP_TWO_LENGTHS;
-			if (str_empty(h->value) || h->value.len > 18 || str_u64(h->value, &head->length) != OK)
+			if (str_empty(h->value) || h->value.len > 18 ||
+			    str_u64(h->value, &head->length) != OK)
 				return HTTP_BAD_LENGTH;
 			head->has_length = true;
 		}
@@ -324,15 +340,17 @@ static enum http_fault framing_check(const struct framing *f, struct http_head *
 		return HTTP_LENGTH_AND_CODING;
 	if (f->hosts == 0 && head->minor == 1)
 		return HTTP_NO_HOST;
-	bool body_method = head->method == HTTP_POST || head->method == HTTP_PUT || head->method == HTTP_PATCH;
+	bool body_method =
+	    head->method == HTTP_POST || head->method == HTTP_PUT || head->method == HTTP_PATCH;
 	if (body_method && !head->has_length && !head->chunked)
 		return HTTP_NO_LENGTH;
-	head->keep_alive = head->minor == 1 ? !f->connection_close : f->connection_keep && !f->connection_close;
+	head->keep_alive =
+	    head->minor == 1 ? !f->connection_close : f->connection_keep && !f->connection_close;
 	return HTTP_FINE;
 }
 
-/* Cuts the next line (without CR LF) off *rest. http_head_find has seen that each LF follows a CR; a CR anywhere else
- * is refused as a control character by whoever reads the line. */
+/* Cuts the next line (without CR LF) off *rest. http_head_find has seen that each LF follows a CR;
+ * a CR anywhere else is refused as a control character by whoever reads the line. */
 static struct str line_cut(struct str *rest)
 {
 	size_t lf = str_find(*rest, '\n');
@@ -378,7 +396,17 @@ struct str http_head_get(const struct http_head *head, struct str name)
 }
 
 /* The chunked body: size line, data, CR LF, ..., 0, trailer lines, empty line. */
-enum { CHUNK_SIZE, CHUNK_EXTENSION, CHUNK_SIZE_LF, CHUNK_DATA, CHUNK_DATA_CR, CHUNK_DATA_LF, CHUNK_TRAILER, CHUNK_TRAILER_LF, CHUNK_DONE };
+enum {
+	CHUNK_SIZE,
+	CHUNK_EXTENSION,
+	CHUNK_SIZE_LF,
+	CHUNK_DATA,
+	CHUNK_DATA_CR,
+	CHUNK_DATA_LF,
+	CHUNK_TRAILER,
+	CHUNK_TRAILER_LF,
+	CHUNK_DONE
+};
 
 static int hex_digit(char c)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HTTP/1.1 requests as bytes (RFC 9112): a strict reader of request heads and of chunked bodies. Pure: no socket,
- * no clock, no allocation. What two readers could understand differently (two lengths, a folded line, a bare line
- * feed, a blank before a colon ...) is refused and never repaired, so nobody can smuggle a second request
- * through a proxy in front of us. The table of all cases with their answers is http_head_test.c.
+ * HTTP/1.1 requests as bytes (RFC 9112): a strict reader of request heads and of chunked bodies.
+ * Pure: no socket, no clock, no allocation. What two readers could understand differently (two
+ * lengths, a folded line, a bare line feed, a blank before a colon ...) is refused and never
+ * repaired, so nobody can smuggle a second request through a proxy in front of us. The table of all
+ * cases with their answers is http_head_test.c.
  */
 #pragma once
 #include "base/str.h"
@@ -51,7 +52,16 @@ struct http_fault_text {
 };
 const struct http_fault_text *http_fault_of(enum http_fault fault);
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_METHOD_COUNT };
+enum http_method {
+	HTTP_GET,
+	HTTP_HEAD,
+	HTTP_POST,
+	HTTP_PUT,
+	HTTP_PATCH,
+	HTTP_DELETE,
+	HTTP_OPTIONS,
+	HTTP_METHOD_COUNT
+};
 extern const struct str http_method_name[HTTP_METHOD_COUNT];
 
 struct http_header {
@@ -61,20 +71,20 @@ struct http_header {
 /* Everything borrows from the bytes that were read. */
 struct http_head {
 	enum http_method method;
-	unsigned minor;        /* HTTP/1.minor: 0 or 1 */
-	struct str target;     /* as sent */
-	struct str path;       /* begins with '/', still percent-encoded; "*" only for OPTIONS */
-	struct str query;      /* what follows '?', or empty */
-	struct str host;       /* of the target when it was absolute, else of Host; may be empty in 1.0 */
+	unsigned minor;    /* HTTP/1.minor: 0 or 1 */
+	struct str target; /* as sent */
+	struct str path;   /* begins with '/', still percent-encoded; "*" only for OPTIONS */
+	struct str query;  /* what follows '?', or empty */
+	struct str host; /* of the target when it was absolute, else of Host; may be empty in 1.0 */
 	bool keep_alive, expect_continue, chunked, has_length;
-	uint64_t length;       /* of the body when has_length */
+	uint64_t length; /* of the body when has_length */
 	uint32_t header_count;
 	struct http_header headers[HTTP_HEADERS_MAX];
 };
 
-/* Looks for the end of a head (its empty line included) in what has come so far. *scanned is 0 at first and remembers how
- * far earlier calls have looked. *ret_len is 0 when more is needed. Finds HTTP_BAD_START, _BAD_LINE_END and
- * _HEAD_TOO_LONG already in an incomplete head. */
+/* Looks for the end of a head (its empty line included) in what has come so far. *scanned is 0 at
+ * first and remembers how far earlier calls have looked. *ret_len is 0 when more is needed. Finds
+ * HTTP_BAD_START, _BAD_LINE_END and _HEAD_TOO_LONG already in an incomplete head. */
 enum http_fault http_head_find(struct str bytes, size_t *scanned, size_t *ret_len);
 /* Reads a whole head as found. *ret is only meaningful for HTTP_FINE. */
 enum http_fault http_head_read(struct str bytes, struct http_head *ret);
@@ -90,7 +100,8 @@ struct http_chunks {
 	bool line_start;
 	bool done;
 };
-/* Cuts the next piece of data off *in. An empty piece: either c->done, or all of *in was used and more is needed. */
+/* Cuts the next piece of data off *in. An empty piece: either c->done, or all of *in was used and
+ * more is needed. */
 enum http_fault http_chunks_next(struct http_chunks *c, struct str *in, struct str *ret_data);
 
 /* The standard phrase of a status, "Unknown" for what we never send. */

@@ -12,7 +12,8 @@ static void chunks(struct str bytes, size_t step)
 	struct http_chunks c = { 0 };
 	uint64_t total = 0;
 	for (size_t at = 0; at < bytes.len && !c.done;) {
-		struct str in = str_make(bytes.ptr + at, bytes.len - at < step ? bytes.len - at : step);
+		struct str in =
+		    str_make(bytes.ptr + at, bytes.len - at < step ? bytes.len - at : step);
 		size_t had = in.len;
 		struct str data;
 		do {
@@ -43,14 +44,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (whole == HTTP_FINE && len > 0) {
 		struct http_head head;
 		if (http_head_read(str_first(bytes, len), &head) == HTTP_FINE) {
-			assert(head.path.len > 0 && (head.path.ptr[0] == '/' || head.path.ptr[0] == '*'));
+			assert(head.path.len > 0 &&
+			       (head.path.ptr[0] == '/' || head.path.ptr[0] == '*'));
 			assert(!(head.chunked && head.has_length));
 			assert(head.header_count <= HTTP_HEADERS_MAX);
 			assert(memchr(head.path.ptr, '\r', head.path.len) == NULL);
 			for (uint32_t i = 0; i < head.header_count; i++)
 				assert(head.headers[i].name.len > 0 &&
-				    str_find(head.headers[i].value, '\n') == head.headers[i].value.len &&
-				    str_find(head.headers[i].value, '\r') == head.headers[i].value.len);
+				       str_find(head.headers[i].value, '\n') ==
+				           head.headers[i].value.len &&
+				       str_find(head.headers[i].value, '\r') ==
+				           head.headers[i].value.len);
 		}
 	}
 	chunks(bytes, 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of everything that two readers of HTTP could understand differently, and what we say to it.
+ * The table of everything that two readers of HTTP could understand differently, and what we say to
+ * it.
  */
 #include "net/http_head.h"
 #include <setjmp.h>
@@ -16,23 +17,28 @@ struct head_case {
 };
 #define H "Host: a\r\n"
 #define END "\r\n"
-#define C(name, bytes, expected)                                                                   \
-	{                                                                                          \
-		name, STR_INIT(bytes), expected                                                    \
+#define C(name, bytes, expected)                \
+	{                                       \
+		name, STR_INIT(bytes), expected \
 	}
 
 static const struct head_case cases[] = {
 	/* well-formed */
 	C("plain", "GET / HTTP/1.1\r\n" H END, HTTP_FINE),
 	C("http/1.0 without host", "GET / HTTP/1.0\r\n" END, HTTP_FINE),
-	C("absolute form", "POST http://api.example.com/incidents HTTP/1.1\r\nHost: b\r\nContent-Length: 0\r\n" END, HTTP_FINE),
+	C("absolute form",
+	    "POST http://api.example.com/incidents HTTP/1.1\r\nHost: b\r\nContent-Length: "
+	    "0\r\n" END,
+	    HTTP_FINE),
 	C("absolute form without path", "GET http://a?x=1 HTTP/1.1\r\n" H END, HTTP_FINE),
 	C("get with a body", "GET /x HTTP/1.1\r\n" H "Content-Length: 2\r\n" END, HTTP_FINE),
 	C("options star", "OPTIONS * HTTP/1.1\r\n" H END, HTTP_FINE),
 	C("chunked", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: Chunked\r\n" END, HTTP_FINE),
 	C("tab around a value", "GET / HTTP/1.1\r\nHost:\t a \t\r\n" END, HTTP_FINE),
-	C("a header that extends a name", "GET / HTTP/1.1\r\n" H "Content-Length-Hint: x\r\n" END, HTTP_FINE),
-	C("brackets in the query", "GET /incidents?statuses[]=a&x={y}|z HTTP/1.1\r\n" H END, HTTP_FINE),
+	C("a header that extends a name", "GET / HTTP/1.1\r\n" H "Content-Length-Hint: x\r\n" END,
+	    HTTP_FINE),
+	C("brackets in the query", "GET /incidents?statuses[]=a&x={y}|z HTTP/1.1\r\n" H END,
+	    HTTP_FINE),
 	/* request line */
 	C("no version", "GET /\r\n" H END, HTTP_BAD_REQUEST_LINE),
 	C("two blanks", "GET  / HTTP/1.1\r\n" H END, HTTP_BAD_REQUEST_LINE),
@@ -63,7 +69,8 @@ static const struct head_case cases[] = {
 	C("no colon", "GET / HTTP/1.1\r\n" H "nonsense\r\n" END, HTTP_BAD_HEADER_NAME),
 	C("empty name", "GET / HTTP/1.1\r\n" H ": x\r\n" END, HTTP_BAD_HEADER_NAME),
 	C("name with a slash", "GET / HTTP/1.1\r\n" H "a/b: x\r\n" END, HTTP_BAD_HEADER_NAME),
-	C("nul in a name", "GET / HTTP/1.1\r\n" H "Content-Length\0: 1\r\n" END, HTTP_BAD_HEADER_NAME),
+	C("nul in a name", "GET / HTTP/1.1\r\n" H "Content-Length\0: 1\r\n" END,
+	    HTTP_BAD_HEADER_NAME),
 	C("folded", "POST / HTTP/1.1\r\n" H "Content-Length: 36\r\n x\r\n" END, HTTP_BAD_FOLD),
 	C("folded with a tab", "GET / HTTP/1.1\r\n" H "A: b\r\n\tc\r\n" END, HTTP_BAD_FOLD),
 	C("first line is folded", "GET / HTTP/1.1\r\n " H END, HTTP_BAD_FOLD),
@@ -71,25 +78,44 @@ static const struct head_case cases[] = {
 	C("cr in a value", "GET / HTTP/1.1\r\n" H "A: b\rc\r\n" END, HTTP_BAD_HEADER_VALUE),
 	C("delete in a value", "GET / HTTP/1.1\r\n" H "A: b\x7f\r\n" END, HTTP_BAD_HEADER_VALUE),
 	/* lengths */
-	C("two lengths", "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\nContent-Length: 2\r\n" END, HTTP_TWO_LENGTHS),
-	C("two equal lengths", "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\ncontent-length: 1\r\n" END, HTTP_TWO_LENGTHS),
+	C("two lengths", "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\nContent-Length: 2\r\n" END,
+	    HTTP_TWO_LENGTHS),
+	C("two equal lengths",
+	    "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\ncontent-length: 1\r\n" END,
+	    HTTP_TWO_LENGTHS),
 	C("length list", "POST / HTTP/1.1\r\n" H "Content-Length: 1, 1\r\n" END, HTTP_BAD_LENGTH),
-	C("length with plus", "POST / HTTP/1.1\r\n" H "Content-Length: +2\r\n" END, HTTP_BAD_LENGTH),
+	C("length with plus", "POST / HTTP/1.1\r\n" H "Content-Length: +2\r\n" END,
+	    HTTP_BAD_LENGTH),
 	C("negative length", "POST / HTTP/1.1\r\n" H "Content-Length: -2\r\n" END, HTTP_BAD_LENGTH),
 	C("hex length", "POST / HTTP/1.1\r\n" H "Content-Length: 0x2\r\n" END, HTTP_BAD_LENGTH),
 	C("empty length", "POST / HTTP/1.1\r\n" H "Content-Length:\r\n" END, HTTP_BAD_LENGTH),
-	C("length with a tail", "POST / HTTP/1.1\r\n" H "Content-Length: 2 x\r\n" END, HTTP_BAD_LENGTH),
-	C("huge length", "POST / HTTP/1.1\r\n" H "Content-Length: 18446744073709551617\r\n" END, HTTP_BAD_LENGTH),
-	C("length and coding", "POST / HTTP/1.1\r\n" H "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n" END, HTTP_LENGTH_AND_CODING),
-	C("coding and length", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n" END, HTTP_LENGTH_AND_CODING),
-	C("unknown coding", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip\r\n" END, HTTP_BAD_CODING),
-	C("coding list", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip, chunked\r\n" END, HTTP_BAD_CODING),
-	C("identity", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: identity\r\n" END, HTTP_BAD_CODING),
-	C("two codings", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n" END, HTTP_TWO_CODINGS),
-	C("coding in 1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n" END, HTTP_CODING_IN_1_0),
+	C("length with a tail", "POST / HTTP/1.1\r\n" H "Content-Length: 2 x\r\n" END,
+	    HTTP_BAD_LENGTH),
+	C("huge length", "POST / HTTP/1.1\r\n" H "Content-Length: 18446744073709551617\r\n" END,
+	    HTTP_BAD_LENGTH),
+	C("length and coding",
+	    "POST / HTTP/1.1\r\n" H "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n" END,
+	    HTTP_LENGTH_AND_CODING),
+	C("coding and length",
+	    "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n" END,
+	    HTTP_LENGTH_AND_CODING),
+	C("unknown coding", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip\r\n" END,
+	    HTTP_BAD_CODING),
+	C("coding list", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip, chunked\r\n" END,
+	    HTTP_BAD_CODING),
+	C("identity", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: identity\r\n" END,
+	    HTTP_BAD_CODING),
+	C("two codings",
+	    "POST / HTTP/1.1\r\n" H
+	    "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n" END,
+	    HTTP_TWO_CODINGS),
+	C("coding in 1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n" END,
+	    HTTP_CODING_IN_1_0),
 	C("post with neither", "POST / HTTP/1.1\r\n" H END, HTTP_NO_LENGTH),
 	C("put with neither", "PUT / HTTP/1.1\r\n" H END, HTTP_NO_LENGTH),
-	C("other expectation", "POST / HTTP/1.1\r\n" H "Expect: miracles\r\nContent-Length: 1\r\n" END, HTTP_BAD_EXPECT),
+	C("other expectation",
+	    "POST / HTTP/1.1\r\n" H "Expect: miracles\r\nContent-Length: 1\r\n" END,
+	    HTTP_BAD_EXPECT),
 	/* line ends: found before the head is whole */
 	C("bare lf", "GET / HTTP/1.1\nHost: a\n\n", HTTP_BAD_LINE_END),
 	C("bare lf later", "GET / HTTP/1.1\r\nHost: a\n\r\n", HTTP_BAD_LINE_END),
@@ -115,7 +141,8 @@ static void test_table(void **state)
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		enum http_fault f = judge(cases[i].bytes, &head);
 		if (f != cases[i].expected)
-			fail_msg("%s: %.*s instead of %.*s", cases[i].name, STR_ARG(http_fault_of(f)->text),
+			fail_msg("%s: %.*s instead of %.*s", cases[i].name,
+			    STR_ARG(http_fault_of(f)->text),
 			    STR_ARG(http_fault_of(cases[i].expected)->text));
 		bool known = false;
 		for (size_t k = 0; k < ARRAY_COUNT(statuses); k++)
@@ -145,8 +172,12 @@ static void test_fields(void **state)
 {
 	(void)state;
 	struct http_head h;
-	assert_int_equal(judge(STR("PUT http://api.example.com:80/a%20b?x=1&y HTTP/1.1\r\nHost: other\r\n"
-				   "Content-Length: 12\r\nX-A: 1\r\nconnection: Close, x\r\nExpect: 100-Continue\r\n\r\n"), &h), HTTP_FINE);
+	assert_int_equal(
+	    judge(STR("PUT http://api.example.com:80/a%20b?x=1&y HTTP/1.1\r\nHost: other\r\n"
+	              "Content-Length: 12\r\nX-A: 1\r\nconnection: Close, x\r\nExpect: "
+	              "100-Continue\r\n\r\n"),
+	        &h),
+	    HTTP_FINE);
 	assert_int_equal(h.method, HTTP_PUT);
 	assert_true(str_eq(h.host, STR("api.example.com:80")));
 	assert_true(str_eq(h.path, STR("/a%20b")));
@@ -157,7 +188,8 @@ static void test_fields(void **state)
 	assert_true(str_eq(http_head_get(&h, STR("x-a")), STR("1")));
 	assert_null(http_head_get(&h, STR("x-b")).ptr);
 
-	assert_int_equal(judge(STR("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), &h), HTTP_FINE);
+	assert_int_equal(
+	    judge(STR("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), &h), HTTP_FINE);
 	assert_true(h.keep_alive);
 	assert_int_equal(judge(STR("GET / HTTP/1.0\r\n\r\n"), &h), HTTP_FINE);
 	assert_false(h.keep_alive);
@@ -173,17 +205,21 @@ static void test_limits(void **state)
 	struct http_head h;
 	size_t scanned = 0, len = 0;
 	memset(big, 'a', sizeof big);
-	assert_int_equal(http_head_find(str_make(big, HTTP_HEAD_BYTES_MAX - 1), &scanned, &len), HTTP_FINE);
+	assert_int_equal(
+	    http_head_find(str_make(big, HTTP_HEAD_BYTES_MAX - 1), &scanned, &len), HTTP_FINE);
 	assert_int_equal(len, 0);
-	assert_int_equal(http_head_find(str_make(big, HTTP_HEAD_BYTES_MAX), &scanned, &len), HTTP_HEAD_TOO_LONG);
+	assert_int_equal(
+	    http_head_find(str_make(big, HTTP_HEAD_BYTES_MAX), &scanned, &len), HTTP_HEAD_TOO_LONG);
 
 	/* A target of exactly the limit is taken, one more is not. */
 	for (size_t extra = 0; extra < 2; extra++) {
 		char text[HTTP_TARGET_BYTES_MAX + 128];
 		size_t target = HTTP_TARGET_BYTES_MAX + extra;
-		int n = snprintf(text, sizeof text, "GET /%.*s HTTP/1.1\r\nHost: a\r\n\r\n", (int)target - 1, big);
+		int n = snprintf(text, sizeof text, "GET /%.*s HTTP/1.1\r\nHost: a\r\n\r\n",
+		    (int)target - 1, big);
 		assert_true(n > 0 && (size_t)n < sizeof text);
-		assert_int_equal(judge(str_make(text, (size_t)n), &h), extra ? HTTP_TARGET_TOO_LONG : HTTP_FINE);
+		assert_int_equal(
+		    judge(str_make(text, (size_t)n), &h), extra ? HTTP_TARGET_TOO_LONG : HTTP_FINE);
 	}
 	for (size_t extra = 0; extra < 2; extra++) {
 		char text[4096];
@@ -191,7 +227,8 @@ static void test_limits(void **state)
 		for (size_t i = 1; i < HTTP_HEADERS_MAX + extra; i++)
 			at += (size_t)snprintf(text + at, sizeof text - at, "a: b\r\n");
 		at += (size_t)snprintf(text + at, sizeof text - at, "\r\n");
-		assert_int_equal(judge(str_make(text, at), &h), extra ? HTTP_TOO_MANY_HEADERS : HTTP_FINE);
+		assert_int_equal(
+		    judge(str_make(text, at), &h), extra ? HTTP_TOO_MANY_HEADERS : HTTP_FINE);
 	}
 }
 
@@ -203,10 +240,13 @@ struct chunk_case {
 };
 static const struct chunk_case chunk_cases[] = {
 	{ "one", STR_INIT("5\r\nhello\r\n0\r\n\r\n"), STR_INIT("hello"), HTTP_FINE, true },
-	{ "two", STR_INIT("5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n"), STR_INIT("hello!"), HTTP_FINE, true },
-	{ "extension", STR_INIT("5;a=b\r\nhello\r\n0;x\r\n\r\n"), STR_INIT("hello"), HTTP_FINE, true },
+	{ "two", STR_INIT("5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n"), STR_INIT("hello!"), HTTP_FINE,
+	    true },
+	{ "extension", STR_INIT("5;a=b\r\nhello\r\n0;x\r\n\r\n"), STR_INIT("hello"), HTTP_FINE,
+	    true },
 	{ "trailer", STR_INIT("0\r\nA: b\r\nC: d\r\n\r\n"), STR_INIT(""), HTTP_FINE, true },
-	{ "upper case hex", STR_INIT("0000000A\r\n0123456789\r\n0\r\n\r\n"), STR_INIT("0123456789"), HTTP_FINE, true },
+	{ "upper case hex", STR_INIT("0000000A\r\n0123456789\r\n0\r\n\r\n"), STR_INIT("0123456789"),
+	    HTTP_FINE, true },
 	{ "unfinished", STR_INIT("5\r\nhel"), STR_INIT("hel"), HTTP_FINE, false },
 	{ "no size", STR_INIT("\r\n"), STR_INIT(""), HTTP_BAD_CHUNK, false },
 	{ "bare lf", STR_INIT("5\nhello"), STR_INIT(""), HTTP_BAD_CHUNK, false },
@@ -216,9 +256,11 @@ static const struct chunk_case chunk_cases[] = {
 	{ "negative", STR_INIT("-1\r\n"), STR_INIT(""), HTTP_BAD_CHUNK, false },
 	{ "huge", STR_INIT("123456789\r\n"), STR_INIT(""), HTTP_BAD_CHUNK, false },
 	{ "longer than said", STR_INIT("2\r\nabc\r\n"), STR_INIT("ab"), HTTP_BAD_CHUNK, false },
-	{ "bare lf after the data", STR_INIT("2\r\nab\n0\r\n"), STR_INIT("ab"), HTTP_BAD_CHUNK, false },
+	{ "bare lf after the data", STR_INIT("2\r\nab\n0\r\n"), STR_INIT("ab"), HTTP_BAD_CHUNK,
+	    false },
 	{ "folded trailer", STR_INIT("0\r\n x\r\n\r\n"), STR_INIT(""), HTTP_BAD_TRAILER, false },
-	{ "bare lf in the trailer", STR_INIT("0\r\nA: b\n\r\n"), STR_INIT(""), HTTP_BAD_TRAILER, false },
+	{ "bare lf in the trailer", STR_INIT("0\r\nA: b\n\r\n"), STR_INIT(""), HTTP_BAD_TRAILER,
+	    false },
 	{ "cr and another", STR_INIT("0\r\nA: b\rx\r\n"), STR_INIT(""), HTTP_BAD_TRAILER, false },
 };
 
@@ -241,7 +283,8 @@ static void test_chunks(void **state)
 					got[got_len++] = data.ptr[d];
 				at += had - in.len;
 			}
-			if (f != k->expected || c.done != k->done || !str_eq(str_make(got, got_len), k->data))
+			if (f != k->expected || c.done != k->done ||
+			    !str_eq(str_make(got, got_len), k->data))
 				fail_msg("%s in steps of %zu", k->name, step);
 		}
 	}

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the two halves of the HTTP server share: http.c (server: accepting, limits over all connections, time) and
- * http_conn.c (one connection: bytes in, request, answer, bytes out).
+ * What the two halves of the HTTP server share: http.c (server: accepting, limits over all
+ * connections, time) and http_conn.c (one connection: bytes in, request, answer, bytes out).
  *
- * Invariants: a connection is in the list `all` until it is dead; in `heads` exactly while it is in CONN_HEAD; it has
- * a request exactly between the whole head and the end of the answer. A dead connection stays allocated until no
- * function of it is on the stack (server->depth 0).
+ * Invariants: a connection is in the list `all` until it is dead; in `heads` exactly while it is in
+ * CONN_HEAD; it has a request exactly between the whole head and the end of the answer. A dead
+ * connection stays allocated until no function of it is on the stack (server->depth 0).
  */
 #pragma once
 #include "net/http.h"
 #include "net/http_tls.h"
 
-#define HTTP_IN_MAX 65536u          /* unread bytes kept behind the current request */
+#define HTTP_IN_MAX 65536u /* unread bytes kept behind the current request */
 #define HTTP_SCRATCH_BYTES 65536u
 #define HTTP_OUT_HIGH (256u * 1024) /* above: http_answer_write is ERR_BUSY */
 #define HTTP_OUT_LOW (64u * 1024)
 #define HTTP_OUT_MAX ((size_t)256 << 20)
-#define HTTP_DISCARD_MAX 65536u     /* an unwanted body up to this is read and dropped to keep the connection */
+#define HTTP_DISCARD_MAX \
+	65536u /* an unwanted body up to this is read and dropped to keep the connection */
 #define HTTP_ARENA_BYTES ((size_t)8 << 20)
 #define HTTP_POOL_MAX 64u
 
@@ -33,7 +34,8 @@ enum conn_state {
 	CONN_BODY,   /* head read, body not yet whole */
 	CONN_WAIT,   /* body whole, answer not yet whole */
 	CONN_LAST,   /* the last answer is on its way out */
-	CONN_LINGER, /* all is sent; what still comes is dropped, so that the answer is not lost to a reset */
+	CONN_LINGER, /* all is sent; what still comes is dropped, so that the answer is not lost to
+	                a reset */
 };
 
 struct link {
@@ -47,10 +49,10 @@ struct http_conn {
 	struct tls_conn *tls;
 	struct http_request *req;
 	struct buf in, out, body;
-	size_t scanned;       /* of `in`, by http_head_find */
-	size_t sent;          /* of `out` */
-	size_t held;          /* what this connection counts in server->held */
-	struct mono since;    /* of the state; HEAD: first byte of the head */
+	size_t scanned;        /* of `in`, by http_head_find */
+	size_t sent;           /* of `out` */
+	size_t held;           /* what this connection counts in server->held */
+	struct mono since;     /* of the state; HEAD: first byte of the head */
 	struct mono out_since; /* last progress of sending */
 	uint64_t body_left, body_got;
 	struct http_chunks chunks;
@@ -58,7 +60,7 @@ struct http_conn {
 	enum conn_state state;
 	uint16_t begin_status;
 	bool body_chunked, body_paused, discard;
-	bool begun;           /* an answer was begun */
+	bool begun; /* an answer was begun */
 	bool answer_chunked, answer_unknown, answer_no_body;
 	bool close_after, linger_after, eof, dead, unhurried, refused, busy;
 	char remote[48];
@@ -117,10 +119,10 @@ static inline void link_append(struct link *list, struct link *l)
 
 /* http_conn.c */
 must_check enum err conn_open(struct http_server *s, int fd, const char *remote);
-void conn_kill(struct http_conn *c);          /* closes and marks dead; freed by server_reap */
+void conn_kill(struct http_conn *c); /* closes and marks dead; freed by server_reap */
 void conn_sweep(struct http_conn *c, struct mono now);
 /* http.c */
-void server_reap(struct http_server *s);      /* frees the dead when nothing of them is on the stack */
+void server_reap(struct http_server *s); /* frees the dead when nothing of them is on the stack */
 struct str server_common_headers(struct http_server *s);
 struct http_request *server_request_take(struct http_server *s);
 void server_request_give(struct http_server *s, struct http_request *req);

@@ -68,10 +68,13 @@ static void ready(void *context, struct http_request *req)
 	} else if (req->streamed) {
 		char text[32];
 		int n = snprintf(text, sizeof text, "%llu", (unsigned long long)w->streamed);
-		http_answer(req, &(struct http_answer){ .status = 200, .body = str_make(text, (size_t)n) });
+		http_answer(
+		    req, &(struct http_answer){ .status = 200, .body = str_make(text, (size_t)n) });
 	} else {
-		http_answer(req, &(struct http_answer){ .status = 200, .content_type = STR("text/plain"),
-		    .headers = STR("X-A: b\r\n"), .body = str_empty(req->body) ? STR("hello") : req->body });
+		http_answer(req, &(struct http_answer){ .status = 200,
+		                     .content_type = STR("text/plain"),
+		                     .headers = STR("X-A: b\r\n"),
+		                     .body = str_empty(req->body) ? STR("hello") : req->body });
 	}
 }
 static void on_fault(void *context, struct http_request *req, unsigned status, struct str text)
@@ -102,8 +105,12 @@ static int setup(void **state)
 	w->fake.os = os_linux;
 	w->fake.os.mono = fake_mono;
 	assert_int_equal(loop_open(&mem_system, &w->fake.os, &w->loop), OK);
-	struct http_config config = { .mem = &mem_system, .loop = w->loop, .handler = &handler, .context = w,
-		.common_headers = STR("X-Common: 1\r\n"), .connections_max = 8 };
+	struct http_config config = { .mem = &mem_system,
+		.loop = w->loop,
+		.handler = &handler,
+		.context = w,
+		.common_headers = STR("X-Common: 1\r\n"),
+		.connections_max = 8 };
 	assert_int_equal(http_open(&config, &w->server), OK);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -141,7 +148,9 @@ static void pass(struct world *w, int seconds)
 static int client(struct world *w)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)w->port) };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons((uint16_t)w->port) };
 	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
 	turns(w);
 	return fd;
@@ -185,13 +194,18 @@ static void test_keep_alive_and_pipelining(void **state)
 	say(w, fd, STR("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
 	struct str s = hear(w, fd, buffer, sizeof buffer, &end);
 	assert_true(str_starts(s, STR("HTTP/1.1 200 OK\r\nDate: ")));
-	assert_true(has(s, STR("X-Common: 1\r\n")) && has(s, STR("X-A: b\r\n")) && has(s, STR("Content-Length: 5\r\n")));
+	assert_true(has(s, STR("X-Common: 1\r\n")) && has(s, STR("X-A: b\r\n")) &&
+	            has(s, STR("Content-Length: 5\r\n")));
 	assert_true(str_ends(s, STR("\r\n\r\nhello")) && !end);
 	/* three at once, one of them without a body in the answer */
-	say(w, fd, STR("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nonePOST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
-		       "chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+	say(w, fd,
+	    STR("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nonePOST /b "
+	        "HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+	        "chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\nConnection: "
+	        "close\r\n\r\n"));
 	s = hear(w, fd, buffer, sizeof buffer, &end);
-	assert_true(has(s, STR("\r\n\r\noneHTTP/1.1 200 OK")) && has(s, STR("\r\n\r\ntwoHTTP/1.1 200 OK")));
+	assert_true(
+	    has(s, STR("\r\n\r\noneHTTP/1.1 200 OK")) && has(s, STR("\r\n\r\ntwoHTTP/1.1 200 OK")));
 	assert_true(str_ends(s, STR("Content-Length: 5\r\nConnection: close\r\n\r\n")) && end);
 	assert_int_equal(w->begun, 4);
 	assert_int_equal(http_connection_count(w->server), 0);
@@ -204,18 +218,28 @@ static void test_faults(void **state)
 		struct str bytes, answer;
 		bool end;
 	} cases[] = {
-		{ STR_INIT("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nxGET /smuggled HTTP/1.1\r\n\r\n"),
+		{ STR_INIT("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: "
+		           "1\r\n\r\nxGET /smuggled HTTP/1.1\r\n\r\n"),
 		    STR_INIT("HTTP/1.1 400 "), true },
-		{ STR_INIT("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 17\r\n\r\n"), STR_INIT("HTTP/1.1 413 "), true },
-		{ STR_INIT("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n12345678901234567\r\n"),
+		{ STR_INIT("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 17\r\n\r\n"),
 		    STR_INIT("HTTP/1.1 413 "), true },
-		{ STR_INIT("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), STR_INIT("HTTP/1.1 400 "), true },
+		{ STR_INIT("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+		           "chunked\r\n\r\n11\r\n12345678901234567\r\n"),
+		    STR_INIT("HTTP/1.1 413 "), true },
+		{ STR_INIT(
+		      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+		    STR_INIT("HTTP/1.1 400 "), true },
 		{ STR_INIT("GET / HTTP/1.1\r\n\r\n"), STR_INIT("HTTP/1.1 400 "), true },
 		{ STR_INIT("\x16\x03\x01"), STR_INIT("HTTP/1.1 400 "), true },
-		{ STR_INIT("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"), STR_INIT("HTTP/1.1 100 Continue\r\n\r\n"), false },
-		{ STR_INIT("POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+		{ STR_INIT("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: "
+		           "100-continue\r\n\r\n"),
+		    STR_INIT("HTTP/1.1 100 Continue\r\n\r\n"), false },
+		{ STR_INIT("POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET / "
+		           "HTTP/1.1\r\nHost: a\r\n\r\n"),
 		    STR_INIT("HTTP/1.1 404 "), false },
-		{ STR_INIT("POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\nabc"), STR_INIT("HTTP/1.1 404 "), true },
+		{ STR_INIT(
+		      "POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\nabc"),
+		    STR_INIT("HTTP/1.1 404 "), true },
 	};
 	struct world *w = *state;
 	char buffer[8192];
@@ -224,7 +248,8 @@ static void test_faults(void **state)
 		int fd = client(w);
 		say(w, fd, cases[i].bytes);
 		struct str s = hear(w, fd, buffer, sizeof buffer, &end);
-		if (!str_starts(s, cases[i].answer) || end != cases[i].end || has(s, STR("smuggled")))
+		if (!str_starts(s, cases[i].answer) || end != cases[i].end ||
+		    has(s, STR("smuggled")))
 			fail_msg("case %zu: end %d: %.*s", i, end, STR_ARG(s));
 		close(fd);
 		turns(w);
@@ -291,10 +316,12 @@ static void test_time(void **state)
 	say(w, slow, STR(": a\r\nX: ")); /* a byte now and then does not help */
 	pass(w, 7);
 	assert_true(str_starts(hear(w, slow, buffer, sizeof buffer, &end), STR("HTTP/1.1 408 ")));
-	assert_true(str_starts(hear(w, slow_body, buffer, sizeof buffer, &end), STR("HTTP/1.1 408 ")));
+	assert_true(
+	    str_starts(hear(w, slow_body, buffer, sizeof buffer, &end), STR("HTTP/1.1 408 ")));
 	assert_int_equal(hear(w, waiting, buffer, sizeof buffer, &end).len, 0);
 	pass(w, 20);
-	assert_true(str_starts(hear(w, waiting, buffer, sizeof buffer, &end), STR("HTTP/1.1 503 ")));
+	assert_true(
+	    str_starts(hear(w, waiting, buffer, sizeof buffer, &end), STR("HTTP/1.1 503 ")));
 	assert_int_equal(hear(w, idle, buffer, sizeof buffer, &end).len, 0);
 	assert_false(end);
 	pass(w, 30);
@@ -339,7 +366,8 @@ static void test_streamed_body_pauses(void **state)
 	uint64_t seen = 0;
 	unsigned pauses = 0;
 	while (rest.len > 0 || w->streamed < sizeof bytes) {
-		ssize_t n = rest.len ? send(fd, rest.ptr, rest.len, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
+		ssize_t n =
+		    rest.len ? send(fd, rest.ptr, rest.len, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
 		if (n > 0)
 			rest = str_from(rest, (size_t)n);
 		turns(w);
@@ -367,7 +395,8 @@ static void test_streamed_answer_waits_for_its_reader(void **state)
 	assert_non_null(w->later);
 	size_t sent = 0;
 	enum err e = OK;
-	while (sent < ((size_t)64 << 20) && (e = http_answer_write(w->later, str_make(piece, sizeof piece))) == OK)
+	while (sent < ((size_t)64 << 20) &&
+	       (e = http_answer_write(w->later, str_make(piece, sizeof piece))) == OK)
 		sent += sizeof piece;
 	assert_int_equal(e, ERR_BUSY); /* bounded, far below what was offered */
 	size_t got = 0;

@@ -20,9 +20,10 @@ struct tls_conn {
 	bool wants_write;
 };
 
-/* We speak HTTP/1.1 only; a client that offers something else alone gets no protocol and may go on. */
-static int alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
-    unsigned int in_len, void *context)
+/* We speak HTTP/1.1 only; a client that offers something else alone gets no protocol and may go on.
+ */
+static int alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+    const unsigned char *in, unsigned int in_len, void *context)
 {
 	static const unsigned char ours[] = "\x08http/1.1";
 	(void)ssl;
@@ -62,7 +63,8 @@ static bool load_key(SSL_CTX *ctx, struct str pem)
 	if (!bio)
 		return false;
 	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-	bool ok = key && SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
+	bool ok =
+	    key && SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
 	EVP_PKEY_free(key);
 	BIO_free(bio);
 	return ok;
@@ -82,9 +84,12 @@ enum err tls_server_open(struct str certificate, struct str key, struct tls_serv
 		return e;
 	}
 	SSL_CTX_set_min_proto_version(s->ctx, TLS1_2_VERSION);
-	SSL_CTX_set_options(s->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-	    SSL_OP_IGNORE_UNEXPECTED_EOF);
-	SSL_CTX_set_mode(s->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_options(s->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+	                                SSL_OP_CIPHER_SERVER_PREFERENCE |
+	                                SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(s->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
+	                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+	                             SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_alpn_select_cb(s->ctx, alpn_select, NULL);
 	*ret_server = s;
 	return OK;
@@ -120,7 +125,8 @@ void tls_conn_close(struct tls_conn **conn)
 	if (!*conn)
 		return;
 	if ((*conn)->ssl && SSL_is_init_finished((*conn)->ssl))
-		SSL_shutdown((*conn)->ssl); /* one try to say goodbye; nobody waits for the answer */
+		SSL_shutdown(
+		    (*conn)->ssl); /* one try to say goodbye; nobody waits for the answer */
 	SSL_free((*conn)->ssl);
 	ERR_clear_error();
 	free(*conn);
@@ -136,7 +142,10 @@ static ssize_t result(struct tls_conn *c, int r)
 	ERR_clear_error();
 	switch (e) {
 	case SSL_ERROR_ZERO_RETURN: return 0;
-	case SSL_ERROR_WANT_WRITE: c->wants_write = true; errno = EAGAIN; return -1;
+	case SSL_ERROR_WANT_WRITE:
+		c->wants_write = true;
+		errno = EAGAIN;
+		return -1;
 	case SSL_ERROR_WANT_READ: errno = EAGAIN; return -1;
 	default: errno = EPROTO; return -1;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * TLS for the HTTP server: the only file that knows OpenSSL's connections. TLS 1.2 and later, HTTP/1.1 by ALPN.
- * Reads and writes behave as recv and send on a nonblocking socket.
+ * TLS for the HTTP server: the only file that knows OpenSSL's connections. TLS 1.2 and later,
+ * HTTP/1.1 by ALPN. Reads and writes behave as recv and send on a nonblocking socket.
  */
 #pragma once
 #include "base/str.h"
@@ -10,8 +10,10 @@
 struct tls_server;
 struct tls_conn;
 
-/* certificate: PEM, own certificate first, then the chain. ERR_INPUT when they cannot be used or do not belong together. */
-must_check enum err tls_server_open(struct str certificate, struct str key, struct tls_server **ret_server);
+/* certificate: PEM, own certificate first, then the chain. ERR_INPUT when they cannot be used or do
+ * not belong together. */
+must_check enum err tls_server_open(
+    struct str certificate, struct str key, struct tls_server **ret_server);
 void tls_server_close(struct tls_server **server);
 /* For an accepted socket, which it does not own. */
 must_check enum err tls_conn_open(struct tls_server *server, int fd, struct tls_conn **ret_conn);

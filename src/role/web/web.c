@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The body of the web role: everything that it serves is in room `api`; here it is tied to the process.
+ * The body of the web role: everything that it serves is in room `api`; here it is tied to the
+ * process.
  */
 #include "role/web/web.h"
 #include "api/api.h"
@@ -41,7 +42,8 @@ static void stop_look(struct loop_timer *timer)
 	loop_timer_after(loop, &w->stop, STOP_LOOK);
 }
 
-static enum err web_open(struct child *child, enum role self, const struct json *config, void **ret_self)
+static enum err web_open(
+    struct child *child, enum role self, const struct json *config, void **ret_self)
 {
 	const struct mem *mem = child_mem(child);
 	struct web *w = mem_new(mem, 1, sizeof *w);
@@ -83,7 +85,8 @@ static void web_peer(void *self, enum role peer, struct chan *chan)
 		api_peer(w->api, peer, chan);
 }
 
-static bool web_message(void *self, enum role peer, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
+static bool web_message(
+    void *self, enum role peer, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
 {
 	struct web *w = self;
 	return w->api ? api_message(w->api, peer, chan, type, id, body) : true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The web role: HTTP for people, sources and tools. Two of them share the listener; each can do it alone.
+ * The web role: HTTP for people, sources and tools. Two of them share the listener; each can do it
+ * alone.
  */
 #pragma once
 #include "net/child.h"
