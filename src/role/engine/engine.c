@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <time.h>
@@ -73,6 +74,16 @@ static void space_second(struct engine *e)
 	child_log(e->child, "notice", "event=space-again effect=\"events are accepted\"");
 }
 
+/* What a burst has used and freed goes back to the system when it is over. */
+static void trim_second(struct engine *e)
+{
+	if (e->counts.decided != e->trimmed_at && e->counts.decided == e->decided_before) {
+		malloc_trim(0);
+		e->trimmed_at = e->counts.decided;
+	}
+	e->decided_before = e->counts.decided;
+}
+
 static void on_second(struct loop_timer *timer)
 {
 	struct engine *e = container_of(timer, struct engine, second);
@@ -80,6 +91,7 @@ static void on_second(struct loop_timer *timer)
 		return;
 	engine_stamp(e);
 	space_second(e);
+	trim_second(e);
 	watch_second(e);
 	report_second(e);
 	loop_timer_after(e->loop, &e->second, SPAN_S(1));
@@ -215,6 +227,10 @@ static enum err engine_open(struct child *child, const struct json *config, void
 	e->mem = child_mem(child);
 	e->os = child_os(child);
 	e->body = buf_make(e->mem, BODY_BYTES);
+	/* The store's and the inbox's threads allocate little: no heaps of their own for them, and blocks of
+	 * batches go back when they are freed. */
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 	e->wake.woken = on_wake;
 	e->hook.run = on_hook;
 	e->second.fire = on_second;

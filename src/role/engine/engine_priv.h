@@ -146,6 +146,7 @@ struct engine {
 	struct mono changed_at;
 	bool changed;
 	uint32_t seconds;
+	uint64_t decided_before, trimmed_at; /* counts.decided a second ago; when memory was given back */
 	struct {
 		uint64_t events, commands, receipts, unknown_key, invalid, refused_storage, refused_busy, sent, cancelled,
 		    doubtful, rules, ticks, handovers, decided, slices_over;

@@ -849,6 +849,22 @@ static void test_replay(void **state)
 	check_replay(g);
 }
 
+static void bench_memory(struct rig *g)
+{
+	char path[100];
+	struct buf b = buf_make(&mem_system, 1 << 16);
+	struct control_reader *r = open_reader(g);
+	for (int64_t end = os_linux.mono(&os_linux).ns + 3 * NS_PER_S; os_linux.mono(&os_linux).ns < end;)
+		assert_int_equal(loop_turn(g->loop, TURN), OK);
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)g->pid);
+	assert_int_equal(os_read_file(&os_linux, path, 1 << 16, &b), OK);
+	size_t at = str_find_str(buf_str(&b), STR("Pss:"));
+	printf("%llu open, %.*s\n", (unsigned long long)open_count(g, r),
+	    STR_ARG(str_first(str_from(buf_str(&b), at), 24)));
+	control_reader_close(&r);
+	buf_free(&b);
+}
+
 /* Prints what the engine takes: events/s durable with `width` under way. */
 static int bench(unsigned width, int seconds)
 {
@@ -865,12 +881,7 @@ static int bench(unsigned width, int seconds)
 	int64_t t1 = os_linux.mono(&os_linux).ns;
 	printf("width %u: %.0f durable events/s, undecided age %.3f s\n", width,
 	    (double)(g->submit_ok - before) * 1e9 / (double)(t1 - t0), (double)g->age / 1e9);
-	char command_line[200];
-	snprintf(command_line, sizeof(command_line), "/proc/%d/smaps_rollup", (int)g->pid);
-	struct buf b = buf_make(&mem_system, 1 << 16);
-	if (os_read_file(&os_linux, command_line, 1 << 16, &b) == OK)
-		printf("%.*s\n", STR_ARG(str_first(buf_str(&b), 200)));
-	buf_free(&b);
+	bench_memory(g);
 	stop(g);
 	return teardown(&state);
 }

@@ -115,7 +115,8 @@ void intake_durable(struct engine *e, uint64_t durable)
 			return;
 		submit_answer(e, p, SUBMIT_OK);
 		e->submit_head = (e->submit_head + 1) % SUBMITS_MAX;
-		e->submit_count--;
+		if (--e->submit_count == 0)
+			e->submit_head = 0; /* stay where memory was touched before */
 	}
 }
 

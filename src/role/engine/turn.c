@@ -12,8 +12,8 @@
 #include <string.h>
 
 #define SLICE SPAN_MS(5)
-#define BATCH_DECISIONS 4096
-#define BATCH_BYTES ((size_t)12 << 20)
+#define BATCH_DECISIONS 1024
+#define BATCH_BYTES ((size_t)4 << 20)
 #define WAL_BYTES_MAX ((uint64_t)512 << 20)
 #define FAILING_MAX SPAN_S(1)
 #define RETRY SPAN_MS(50)

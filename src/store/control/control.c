@@ -28,7 +28,7 @@
 #define BUSY_MS 5000
 #define CLOSE_WAIT SPAN_S(3)
 #define BATCH_BYTES_DEFAULT ((size_t)64 << 20)
-#define CACHE_KIB_DEFAULT 8192
+#define CACHE_KIB_DEFAULT 4096
 #define BATCHES 2
 
 enum batch_place { BATCH_FREE, BATCH_OWNED, BATCH_GIVEN };

@@ -90,7 +90,7 @@ void control_batch_add(struct control_batch *batch, const struct control_row *ro
 
 struct control_options {
 	size_t batch_bytes;        /* limit of a batch's arena; 0 = 64 MiB */
-	size_t cache_kib;          /* SQLite's page cache; 0 = 8 MiB */
+	size_t cache_kib;          /* SQLite's page cache; 0 = 4 MiB */
 	void (*notify)(void *context); /* a batch was committed, or is failing; may be NULL */
 	void *context;
 };
