@@ -7,7 +7,6 @@
  */
 #include "sim.h"
 #include "base/hash.h"
-#include "incident/clock.h"
 #include "wire/record.h"
 
 #include <assert.h>
@@ -41,10 +40,7 @@ static struct wall read_clock(struct sim *s)
 {
 	struct engine *e = &s->engine;
 	struct span stepped;
-	struct span elapsed = e->last_read.ns < 0 ? (struct span){ -1 } : mono_sub(s->now, e->last_read);
-	struct wall at = core_clock(e->last_at, elapsed, sim_wall(s), &stepped);
-	e->last_at = at;
-	e->last_read = s->now;
+	struct wall at = clock_now(&e->clock, sim_wall(s), s->now, &stepped);
 	if (stepped.ns > 0) {
 		struct record tick = { .type = RECORD_TICK, .tick = { stepped } };
 		engine_append(s, &tick);
@@ -57,7 +53,7 @@ void engine_append(struct sim *s, struct record *rec)
 	struct engine *e = &s->engine;
 	struct buf b = buf_make(&mem_system, RECORD_BYTES_MAX);
 	assert(e->is_up);
-	struct wall at = rec->type == RECORD_TICK && rec->tick.stepped.ns > 0 ? e->last_at : read_clock(s);
+	struct wall at = rec->type == RECORD_TICK && rec->tick.stepped.ns > 0 ? e->clock.last_at : read_clock(s);
 	record_encode(&b, rec);
 	assert(b.err == OK);
 	if (e->appended == s->inbox_cap) {
@@ -120,7 +116,7 @@ static void apply(struct sim *s, const struct record *rec, const struct effects 
 		    rec->seq % 97 == 0)
 			continue;
 		/* A record may be decided long after its time: timers count from what the clock says now. */
-		rows_apply(&s->rows, e, s->now, s->engine.last_at);
+		rows_apply(&s->rows, e, s->now, s->engine.clock.last_at);
 	}
 }
 
@@ -165,7 +161,7 @@ static void hand_over(struct sim *s)
 	/* Not while a handover is undecided: the same messages would be listed again. */
 	if (!s->notifier_is_up || busy >= SIM_WINDOW || e->decided != e->appended)
 		return;
-	size_t n = core_outbox(e->core, e->last_at, rows, SIM_WINDOW - busy);
+	size_t n = core_outbox(e->core, e->clock.last_at, rows, SIM_WINDOW - busy);
 	for (size_t i = 0; i < n; i++)
 		ids[i] = rows[i]->id;
 	struct record rec = { .type = RECORD_HANDOVER, .handover = { ids, (uint32_t)n } };
@@ -367,8 +363,7 @@ void engine_start(struct sim *s)
 	e->is_up = true;
 	e->up_since = s->now;
 	e->wake.ns = INT64_MAX;
-	e->last_at.ns = e->durable ? s->inbox[e->durable - 1].at.ns : 0;
-	e->last_read.ns = -1;
+	e->clock = clock_make((struct wall){ e->durable ? s->inbox[e->durable - 1].at.ns : 0 }, sim_wall(s), s->now);
 	struct record boot = { .type = RECORD_BOOT, .boot = { STR("crash"), STR("sim") } };
 	engine_append(s, &boot);
 	if (s->notifier_is_up) {

@@ -17,6 +17,7 @@
 #include "rows.h"
 #include "base/heap.h"
 #include "oncall/zone.h"
+#include "role/engine/clock.h"
 
 #define SIM_DIRECTORIES 5
 #define SIM_WINDOW 48 /* messages with the notifier at once */
@@ -95,8 +96,8 @@ struct engine {
 	struct arena *arena;      /* of one decision */
 	uint64_t appended, durable, decided, committed; /* sequence numbers */
 	uint32_t directory, directory_committed;
-	struct wall last_at;
-	struct mono last_read, up_since;
+	struct clock clock;
+	struct mono up_since;
 	bool is_committing, commit_is_applied;
 	struct rows_mark commit_mark;
 	uint64_t commit_seq;
