@@ -103,7 +103,7 @@ static const struct conf_field token_fields[] = {
 	    .type = FIELD_TEXT,
 	    .form = FORM_PATH,
 	    .flags = FIELD_REQUIRED,
-	    .meaning = S("a file that holds the token, at least 16 characters") },
+	    .meaning = S("a file that holds the token, at least 8 characters") },
 };
 const struct conf_table conf_token_table = { TABLE("a token", token_fields) };
 

@@ -156,7 +156,7 @@ static const struct {
 	{ D "api_tokens: [ { name: a, role: admin, token: secret } ]\n",
 	    "quis.yaml:2:39: api_tokens[0]: unknown key \"token\"; a token has name, role, file\n"
 	    "quis.yaml:2:15: api_tokens[0]: \"file\" is missing; a file that holds the token, at "
-	    "least 16 characters\n" },
+	    "least 8 characters\n" },
 	{ D "providers: [ { name: mail, type: smtp } ]\n",
 	    "quis.yaml:2:14: providers[0]: \"url\" is missing; smtp: smtp://HOST:PORT or "
 	    "smtps://HOST:PORT, required; ntfy: the server of bare topics; webhook: where to send "

@@ -392,6 +392,27 @@ bool conf_document_place(const struct conf_document *list, size_t count, struct 
 	return false;
 }
 
+enum err conf_document_queries(
+    struct arena *a, const struct conf_document *document, conf_query_see *see, void *context)
+{
+	bool group = str_eq(document->kind, STR("RuleGroup"));
+	if (!group && !str_eq(document->kind, STR("Alert")))
+		return OK;
+	const struct json *body;
+	enum err err = json_read(a, document->body, JSON_DEPTH_MAX, &body, NULL);
+	if (err)
+		return err;
+	if (!group)
+		return see(context, STR("query"), json_get_str(body, STR("query")));
+	const struct json *rules = json_get(body, STR("rules"));
+	size_t i = 0;
+	for (const struct json *r = rules ? rules->child : NULL; r && !err; r = r->next, i++) {
+		struct str path = arena_printf(a, "rules[%zu].expr", i);
+		err = path.ptr ? see(context, path, json_get_str(r, STR("expr"))) : arena_err(a);
+	}
+	return err;
+}
+
 struct docs {
 	struct arena *a;
 	struct conf_field_doc *list;

@@ -59,6 +59,13 @@ void conf_write_yaml(struct buf *b, const struct conf_document *list, size_t cou
 bool conf_document_place(const struct conf_document *list, size_t count, struct str path,
     struct str *ret_file, unsigned *ret_line, unsigned *ret_column);
 
+/* Calls `see` with each PromQL expression of a document and its path ("rules[0].expr"), in order.
+ * What it returns ends the walk when it is not OK. This room knows no PromQL: whoever does checks
+ * them. */
+typedef enum err conf_query_see(void *context, struct str path, struct str query);
+must_check enum err conf_document_queries(
+    struct arena *a, const struct conf_document *document, conf_query_see *see, void *context);
+
 struct conf_installation {
 	const struct provider *providers;
 	size_t provider_count;

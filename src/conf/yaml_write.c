@@ -7,39 +7,44 @@
 #include "conf/yaml_priv.h"
 #include <assert.h>
 
-static bool is_word_char(char c)
+/* Words that YAML 1.1 readers take for truth values. */
+static bool is_old_bool(struct str s)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '_' || c == '-' || c == '.' || c == '/' || c == '@' || c == '+';
-}
-
-/* Needs no quotes in any place: begins with a letter, holds word characters and single blanks. */
-static bool is_plain(struct str s)
-{
-	if (s.len == 0 || s.len > 80)
-		return false;
-	char first = s.ptr[0];
-	if (!((first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') || first == '/'))
-		return false;
-	for (size_t i = 1; i < s.len; i++) {
-		char c = s.ptr[i];
-		if (is_word_char(c))
-			continue;
-		if (c == ' ' && i + 1 < s.len && is_word_char(s.ptr[i + 1]))
-			continue;
-		if (c == ':' && i + 1 < s.len && is_word_char(s.ptr[i + 1]))
-			continue;
-		return false;
-	}
-	if (conf_scalar_type(s) != CONF_TEXT)
-		return false;
-	/* Words that YAML 1.1 readers take for truth values. */
 	static const struct str old[] = { STR_INIT("y"), STR_INIT("n"), STR_INIT("yes"),
 		STR_INIT("no"), STR_INIT("on"), STR_INIT("off") };
 	for (size_t i = 0; i < ARRAY_COUNT(old); i++)
 		if (str_eq_nocase(s, old[i]))
+			return true;
+	return false;
+}
+
+/* 5m, 1h30m: begins with a digit, and is text to every reader of YAML. */
+static bool is_duration(struct str s)
+{
+	struct span d;
+	return s.len > 1 && s.len <= 24 && s.ptr[0] >= '0' && s.ptr[0] <= '9' &&
+	       s.ptr[s.len - 1] >= 'a' && s.ptr[s.len - 1] <= 'z' && span_parse(s, &d) == OK;
+}
+
+/* Needs no quotes in block style: begins with a letter, no comment, no "key: " and no blank at its
+ * end can be seen in it. */
+static bool is_plain(struct str s)
+{
+	if (is_duration(s))
+		return true;
+	if (s.len == 0 || s.len > 120 || s.ptr[s.len - 1] == ' ')
+		return false;
+	char first = s.ptr[0];
+	if (!((first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') || first == '/'))
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+		if (c < 0x20 || c > 0x7e || c == '#' || (c == ' ' && s.ptr[i + 1] == ' '))
 			return false;
-	return true;
+		if (c == ':' && (i + 1 == s.len || s.ptr[i + 1] == ' '))
+			return false;
+	}
+	return conf_scalar_type(s) == CONF_TEXT && !is_old_bool(s);
 }
 
 /* Several lines that a literal block can hold exactly. */

@@ -326,6 +326,9 @@ def resources_are_applied():
         p = w.run('apply', 'team', code=2)
         quis.equal(p.stderr, 'team/c.yaml:1:7: unknown kind "Usr"; did you mean "User"?\n'
                              'team/c.yaml:5:7: User x: role: unknown role "boss"; it must be admin, responder or observer\n')
+        w.write('team/c.yaml', 'kind: Alert\nname: a\nquery: rate(\n')
+        p = w.run('apply', 'team', code=2)
+        quis.equal(p.stderr, 'team/c.yaml:3:8: Alert a: query: this is not PromQL: 1:6: parse error: unclosed left parenthesis\n')
         quis.equal(len(w.server.requests), asked, 'requests')
         os.mkdir(w.path('empty'))
         quis.equal(w.run('check', 'empty', code=2).stderr, 'quis: empty: there is no .yaml or .yml file in it\n')

@@ -7,6 +7,7 @@
 #include "cmd/cli/look.h"
 #include "conf/resource.h"
 #include "os/os.h"
+#include "query/promql/promql.h"
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -99,6 +100,36 @@ static void print_fault(struct cli *c, const struct conf_fault *fault)
 	(void)c;
 }
 
+struct query_check {
+	struct cli *c;
+	struct files *f;
+	const struct conf_document *document;
+};
+
+/* The server would find it too late: when the rule is first evaluated. */
+static enum err check_query(void *context, struct str path, struct str query)
+{
+	const struct query_check *q = context;
+	const struct conf_document *d = q->document;
+	const struct promql_expr *expr;
+	struct promql_fault fault = { 0 };
+	enum err err = promql_parse(q->c->a, query, &expr, &fault);
+	if (err != ERR_INPUT)
+		return err;
+	struct buf b = buf_make(&mem_system, 4096);
+	promql_fault_text(&fault, &b);
+	struct conf_fault f = { .file = d->file,
+		.path = arena_printf(
+		    q->c->a, "%.*s %.*s: %.*s", STR_ARG(d->kind), STR_ARG(d->name), STR_ARG(path)),
+		.message =
+		    arena_printf(q->c->a, "this is not PromQL: %.*s", STR_ARG(buf_str(&b))) };
+	buf_free(&b);
+	ignore_err(
+	    conf_document_place(d, 1, f.path, &f.file, &f.line, &f.column), "then without a place");
+	conf_faults_add(&q->f->faults, &f);
+	return OK;
+}
+
 static int read_all(struct cli *c, struct files *f)
 {
 	f->faults = conf_faults_make(c->a);
@@ -106,6 +137,11 @@ static int read_all(struct cli *c, struct files *f)
 		int code = read_path(c, f, c->args.arguments[i]);
 		if (code)
 			return code;
+	}
+	for (size_t i = 0; i < f->count; i++) {
+		struct query_check check = { c, f, &f->list[i] };
+		if (conf_document_queries(c->a, &f->list[i], check_query, &check))
+			return cli_fail(CLI_USAGE, "out of memory");
 	}
 	for (size_t i = 0; i < f->faults.count; i++)
 		print_fault(c, &f->faults.list[i]);

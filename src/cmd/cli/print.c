@@ -174,6 +174,14 @@ static void write_cell(struct buf *b, struct cell c, size_t width, bool last, bo
 		buf_add_char(b, ' ');
 }
 
+/* Ends a line without the blanks before its end. */
+static void line_end(struct buf *b)
+{
+	while (b->len && b->ptr[b->len - 1] == ' ')
+		b->ptr[--b->len] = 0;
+	buf_add_char(b, '\n');
+}
+
 void table_write(struct buf *b, const struct table *t, unsigned width, bool color)
 {
 	size_t widths[TABLE_COLUMNS_MAX];
@@ -189,12 +197,12 @@ void table_write(struct buf *b, const struct table *t, unsigned width, bool colo
 	for (unsigned i = 0; i < t->columns; i++)
 		write_cell(b, cell_styled(str_c(t->heads[i]), STYLE_BOLD), widths[i],
 		    i + 1 == t->columns, color);
-	buf_add_char(b, '\n');
+	line_end(b);
 	for (size_t r = 0; r < t->rows; r++) {
 		for (unsigned i = 0; i < t->columns; i++)
 			write_cell(
 			    b, t->cells[r * t->columns + i], widths[i], i + 1 == t->columns, color);
-		buf_add_char(b, '\n');
+		line_end(b);
 	}
 }
 

@@ -252,14 +252,20 @@ static const struct zone *find_zone(void *context, struct str name)
 	return zone;
 }
 
-/* An expression that cannot be parsed, at its place: the room of the schemas knows no PromQL. */
-static enum err check_query(
-    struct loader *l, const struct conf_document *d, struct str path, struct str query)
+struct query_check {
+	struct loader *l;
+	const struct conf_document *document;
+};
+
+/* An expression that cannot be parsed, at its place. */
+static enum err check_query(void *context, struct str path, struct str query)
 {
+	const struct query_check *c = context;
+	struct loader *l = c->l;
+	const struct conf_document *d = c->document;
 	const struct promql_expr *expr;
 	struct promql_fault fault = { 0 };
-	struct str text = arena_str(l->a, query);
-	enum err err = text.ptr ? promql_parse(l->a, text, &expr, &fault) : arena_err(l->a);
+	enum err err = promql_parse(l->a, query, &expr, &fault);
 	if (err != ERR_INPUT)
 		return err;
 	struct buf b = buf_make(&mem_system, 4096);
@@ -278,22 +284,8 @@ static enum err check_query(
 
 static enum err check_queries(struct loader *l, const struct conf_document *d)
 {
-	bool group = str_eq(d->kind, STR("RuleGroup"));
-	if (!group && !str_eq(d->kind, STR("Alert")))
-		return OK;
-	const struct json *body;
-	enum err err = json_read(l->a, d->body, JSON_DEPTH_MAX, &body, NULL);
-	if (err)
-		return err;
-	if (!group)
-		return check_query(l, d, STR("query"), json_get_str(body, STR("query")));
-	const struct json *rules = json_get(body, STR("rules"));
-	size_t i = 0;
-	for (const struct json *r = rules ? rules->child : NULL; r && !err; r = r->next, i++) {
-		struct str path = arena_printf(l->a, "rules[%zu].expr", i);
-		err = check_query(l, d, path, json_get_str(r, STR("expr")));
-	}
-	return err;
+	struct query_check c = { l, d };
+	return conf_document_queries(l->a, d, check_query, &c);
 }
 
 static struct str own_host(struct loader *l)
