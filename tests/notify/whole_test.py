@@ -63,6 +63,18 @@ def test_every_kind_of_provider():
                 check(secret not in q.log, secret.strip(), 'is in the log')
 
 
+def test_the_systems_authorities_are_found():
+    """From within the sandbox: an unknown authority is refused as unknown, not for want of the list of known ones."""
+    with quis.Sink(tls=(CERT, KEY)) as sink:
+        contacts = [{'name': 'hook', 'type': 'webhook', 'address': f'https://localhost:{sink.port}/'}]
+        with quis.Quisd(providers=[{'name': 'hook', 'type': 'webhook'}], resources=people(contacts)) as q:
+            q.trigger(quis.KEY, 'who are you')
+            incident = quis.wait_for('the incident', lambda: q.incidents())[0]
+            m = quis.wait_for('an error', lambda: [m for m in messages(q, incident) if m['error']])[0]
+            check('unable to get local issuer certificate' in m['error'] or 'self-signed' in m['error'], m)
+            equal(sink.requests, [])
+
+
 def test_the_second_provider_takes_over():
     down = quis.free_port()
     with quis.Mailbox() as box:
@@ -94,30 +106,34 @@ def test_cut_after_data_comes_again_marked():
     def serve(sock):
         while True:
             try:
-                conn, _ = sock.accept()
+                one(sock.accept()[0])
+            except ConnectionError:
+                continue  # the client hung up before it read the last answer
             except OSError:
                 return
-            lines = conn.makefile('rb')
-            conn.sendall(b'220 x\r\n')
-            body = None
-            for raw in lines:
-                line = raw.rstrip(b'\r\n')
-                if body is not None:
-                    if line != b'.':
-                        body.append(line)
-                        continue
-                    taken.append(b'\n'.join(body))
-                    body = None
-                    if len(taken) == 1:
-                        break
-                    conn.sendall(b'250 taken\r\n')
-                elif line.upper() == b'DATA':
-                    body = []
-                    conn.sendall(b'354 go\r\n')
-                else:
-                    conn.sendall(b'221 bye\r\n' if line == b'QUIT' else b'250 x\r\n')
-            conn.close()
-            lines.close()
+
+    def one(conn):
+        lines = conn.makefile('rb')
+        conn.sendall(b'220 x\r\n')
+        body = None
+        for raw in lines:
+            line = raw.rstrip(b'\r\n')
+            if body is not None:
+                if line != b'.':
+                    body.append(line)
+                    continue
+                taken.append(b'\n'.join(body))
+                body = None
+                if len(taken) == 1:
+                    break
+                conn.sendall(b'250 taken\r\n')
+            elif line.upper() == b'DATA':
+                body = []
+                conn.sendall(b'354 go\r\n')
+            else:
+                conn.sendall(b'221 bye\r\n' if line == b'QUIT' else b'250 x\r\n')
+        conn.close()
+        lines.close()
 
     with socket.create_server(('127.0.0.1', 0)) as sock:
         threading.Thread(target=serve, args=(sock,), daemon=True).start()
