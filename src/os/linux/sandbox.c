@@ -94,7 +94,7 @@ static enum err refuse_network(scmp_filter_ctx ctx)
 	static const int families[] = { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET };
 	for (size_t i = 0; i < ARRAY_COUNT(families); i++)
 		if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i])) != 0)
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0)) != 0)
 			return ERR_IO;
 	return OK;
 }
