@@ -41,7 +41,7 @@ async function nodePagerduty() {
   assert.strictEqual(r.incident.status, 'resolved');
   r = body(await pd.incidents.createNote(id, 'ana@example.com', { note: { content: 'from node-pagerduty' } }));
   assert.strictEqual(r.note.content, 'from node-pagerduty');
-  r = body(await pd.incidents.listIncidentLogEntries(id, {}));
+  r = body(await pd.incidents.listLogEntries(id, {}));
   assert.ok(r.log_entries.some((e) => e.type === 'resolve_log_entry'));
   r = body(await pd.onCalls.listAllOnCalls({}));
   assert.ok(r.oncalls.length >= 1);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Runs scripts in the `.test` language (load, clear, eval, expect) against an in-memory source: our
-own  * cases in testdata/, and Prometheus' public suite where it lies beside the tree (skipped
-otherwise).
+ * own cases in testdata/, and Prometheus' public suite where it lies beside the tree (skipped
+ * otherwise).
  * With file names as arguments: runs those and tells each failure.
  *
  * Every instant case also runs as one step of a range query and must give the same, and every query
-is
- * printed, parsed again and must print the same.
+ * is printed, parsed again and must print the same.
  */
 #include "base/time.h"
 #include "query/memsource.h"
 #include "query/promql/ast.h"
 #include "query/promql/answer.h"
+#include "query/promql/notation.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,13 +25,6 @@ is
 #define FILE_MAX (1 << 20)
 #define LINES_MAX 100000
 #define EPSILON 1e-6
-
-struct point {
-	bool set;
-	double v;
-	const struct hist *h;
-	bool has_hint;
-};
 
 struct run {
 	const char *path;
@@ -50,296 +43,6 @@ static bool fail_case(struct run *r, const char *format, ...)
 	vsnprintf(r->why, sizeof(r->why), format, args);
 	va_end(args);
 	return false;
-}
-
-/* ---- the notation of series and values ---- */
-
-static struct str word(struct str *rest)
-{
-	while (rest->len && (rest->ptr[0] == ' ' || rest->ptr[0] == '\t'))
-		*rest = str_from(*rest, 1);
-	size_t n = 0;
-	while (n < rest->len && rest->ptr[n] != ' ' && rest->ptr[n] != '\t')
-		n++;
-	struct str w = str_first(*rest, n);
-	*rest = str_from(*rest, n);
-	return w;
-}
-
-static bool is_number_char(char c)
-{
-	return (c >= '0' && c <= '9') || c == '.';
-}
-
-/* One number at the front of *s, with sign. */
-static bool take_number(struct str *s, double *ret)
-{
-	size_t n = 0;
-	double sign = 1;
-	if (s->len && (s->ptr[0] == '-' || s->ptr[0] == '+')) {
-		sign = s->ptr[0] == '-' ? -1 : 1;
-		*s = str_from(*s, 1);
-	}
-	struct str lower = str_first(*s, 5);
-	if (str_starts(lower, STR("stale"))) {
-		*s = str_from(*s, 5);
-		*ret = sample_stale();
-		return true;
-	}
-	if (str_eq_nocase(str_first(*s, 3), STR("inf")) ||
-	    str_eq_nocase(str_first(*s, 3), STR("nan"))) {
-		*ret = (s->ptr[0] | 32) == 'i' ? sign * INFINITY : (double)NAN;
-		*s = str_from(*s, 3);
-		return true;
-	}
-	while (n < s->len && is_number_char(s->ptr[n]))
-		n++;
-	if (n && n < s->len && (s->ptr[n] | 32) == 'e') {
-		size_t k = n + 1;
-		if (k < s->len && (s->ptr[k] == '+' || s->ptr[k] == '-'))
-			k++;
-		if (k < s->len && s->ptr[k] >= '0' && s->ptr[k] <= '9') {
-			while (k < s->len && s->ptr[k] >= '0' && s->ptr[k] <= '9')
-				k++;
-			n = k;
-		}
-	}
-	char z[128];
-	if (n == 0 || n >= sizeof(z))
-		return false;
-	memcpy(z, s->ptr, n);
-	z[n] = '\0';
-	*ret = sign * strtod(z, NULL);
-	*s = str_from(*s, n);
-	return true;
-}
-
-static size_t take_times(struct str *s)
-{
-	size_t n = 0, digits = 0;
-	if (s->len == 0 || s->ptr[0] != 'x')
-		return 0;
-	for (digits = 1; digits < s->len && s->ptr[digits] >= '0' && s->ptr[digits] <= '9';
-	     digits++)
-		n = n * 10 + (size_t)(s->ptr[digits] - '0');
-	*s = str_from(*s, digits);
-	return n;
-}
-
-/* [1 2 3] into an array. */
-static size_t numbers(struct arena *a, struct str s, double **ret)
-{
-	double *out = arena_new(a, double, s.len + 1);
-	size_t n = 0;
-	struct str w;
-	assert_non_null(out);
-	while ((w = word(&s)).len)
-		if (take_number(&w, &out[n]))
-			n++;
-	*ret = out;
-	return n;
-}
-
-static struct hist_bucket *buckets_of(struct arena *a, const double *v, size_t n, int32_t offset)
-{
-	struct hist_bucket *b = arena_new(a, struct hist_bucket, n);
-	assert_non_null(b);
-	for (size_t i = 0; i < n; i++)
-		b[i] = (struct hist_bucket){ offset + (int32_t)i, v[i] };
-	return b;
-}
-
-static bool hint_of(struct str s, enum hist_hint *ret)
-{
-	*ret = str_eq(s, STR("reset"))       ? HIST_RESET
-	       : str_eq(s, STR("not_reset")) ? HIST_NOT_RESET
-	       : str_eq(s, STR("gauge"))     ? HIST_GAUGE
-	                                     : HIST_UNKNOWN;
-	return *ret != HIST_UNKNOWN || str_eq(s, STR("unknown"));
-}
-
-/* {{schema:1 sum:3 buckets:[1 2]}} at the front of *s. */
-static bool take_hist(struct arena *a, struct str *s, struct hist *ret, bool *ret_hint)
-{
-	size_t end = str_find_str(*s, STR("}}"));
-	struct str body = str_make(s->ptr + 2, end - 2);
-	double *pos = NULL, *neg = NULL, *custom = NULL;
-	size_t npos = 0, nneg = 0, ncustom = 0;
-	int32_t offset = 0, n_offset = 0;
-	struct hist h = { 0 };
-	*ret_hint = false;
-	*s = str_from(*s, end + 2);
-	for (;;) {
-		body = str_trim(body);
-		if (body.len == 0)
-			break;
-		size_t colon = str_find(body, ':');
-		struct str key = str_first(body, colon), value;
-		body = str_from(body, colon + 1);
-		if (body.len && body.ptr[0] == '[') {
-			size_t close = str_find(body, ']');
-			value = str_make(body.ptr + 1, close - 1);
-			body = str_from(body, close + 1);
-		} else {
-			value = word(&body);
-		}
-		double v = 0;
-		struct str number = value;
-		bool is_number = take_number(&number, &v);
-		if (str_eq(key, STR("schema")) && is_number)
-			h.schema = (int32_t)v;
-		else if (str_eq(key, STR("sum")) && is_number)
-			h.sum = v;
-		else if (str_eq(key, STR("count")) && is_number)
-			h.count = v;
-		else if (str_eq(key, STR("z_bucket")) && is_number)
-			h.zero_count = v;
-		else if (str_eq(key, STR("z_bucket_w")) && is_number)
-			h.zero_threshold = v;
-		else if (str_eq(key, STR("offset")) && is_number)
-			offset = (int32_t)v;
-		else if (str_eq(key, STR("n_offset")) && is_number)
-			n_offset = (int32_t)v;
-		else if (str_eq(key, STR("buckets")))
-			npos = numbers(a, value, &pos);
-		else if (str_eq(key, STR("n_buckets")))
-			nneg = numbers(a, value, &neg);
-		else if (str_eq(key, STR("custom_values")))
-			ncustom = numbers(a, value, &custom);
-		else if (str_eq(key, STR("counter_reset_hint")) && hint_of(value, &h.hint))
-			*ret_hint = true;
-		else
-			return false;
-	}
-	h.pos = buckets_of(a, pos, npos, offset);
-	h.neg = buckets_of(a, neg, nneg, n_offset);
-	h.custom = custom;
-	h.pos_count = (uint32_t)npos;
-	h.neg_count = (uint32_t)nneg;
-	h.custom_count = (uint32_t)ncustom;
-	*ret = h;
-	return true;
-}
-
-struct points {
-	struct point *list;
-	size_t count, cap;
-};
-
-static void add_point(struct points *p, struct point x)
-{
-	if (p->count == p->cap) {
-		p->cap = p->cap ? p->cap * 2 : 64;
-		p->list = realloc(p->list, p->cap * sizeof(*p->list));
-		assert_non_null(p->list);
-	}
-	p->list[p->count++] = x;
-}
-
-static bool hist_points(struct arena *a, struct str *s, struct points *out)
-{
-	struct hist h, step;
-	bool hint, step_hint;
-	double sign = 0;
-	if (!take_hist(a, s, &h, &hint))
-		return false;
-	if (s->len > 2 && (s->ptr[0] == '+' || s->ptr[0] == '-') && s->ptr[1] == '{') {
-		sign = s->ptr[0] == '+' ? 1 : -1;
-		*s = str_from(*s, 1);
-		if (!take_hist(a, s, &step, &step_hint))
-			return false;
-	}
-	size_t times = take_times(s);
-	for (size_t i = 0; i <= times; i++) {
-		struct hist *copy = arena_new(a, struct hist, 1);
-		assert_int_equal(hist_copy(a, &h, copy), OK);
-		add_point(out, (struct point){ .set = true, .h = copy, .has_hint = hint });
-		if (sign > 0)
-			assert_int_equal(hist_add(a, &h, &step, &h, NULL), OK);
-		else if (sign < 0)
-			assert_int_equal(hist_sub(a, &h, &step, &h, NULL), OK);
-	}
-	return true;
-}
-
-/* The values of a line: 1 2 _ 3x4 0+10x5 stale {{...}} */
-static bool parse_points(struct arena *a, struct str s, struct points *out)
-{
-	for (;;) {
-		s = str_trim(s);
-		if (s.len == 0)
-			return true;
-		if (str_starts(s, STR("{{"))) {
-			if (!hist_points(a, &s, out))
-				return false;
-			continue;
-		}
-		if (s.ptr[0] == '_') {
-			s = str_from(s, 1);
-			size_t n = take_times(&s);
-			for (size_t i = 0; i < (n ? n : 1); i++)
-				add_point(out, (struct point){ 0 });
-			continue;
-		}
-		double v, step = 0;
-		bool steps = false;
-		if (!take_number(&s, &v))
-			return false;
-		if (s.len && (s.ptr[0] == '+' || s.ptr[0] == '-')) {
-			steps = true;
-			if (!take_number(&s, &step))
-				return false;
-		}
-		size_t times = take_times(&s);
-		for (size_t i = 0; i <= times; i++) {
-			add_point(out, (struct point){ .set = true, .v = v });
-			v += steps ? step : 0;
-		}
-		if (s.len && s.ptr[0] != ' ' && s.ptr[0] != '\t')
-			return false;
-	}
-}
-
-/* name{a="b"} at the front of the line; the rest is what follows. Uses the selector's parser. */
-static bool parse_series(struct arena *a, struct str line, struct labels *ret, struct str *ret_rest)
-{
-	size_t i = 0;
-	char quote = '\0';
-	bool braces = false;
-	for (; i < line.len; i++) {
-		char c = line.ptr[i];
-		if (quote) {
-			if (c == '\\' && quote != '`')
-				i++;
-			else if (c == quote)
-				quote = '\0';
-		} else if (braces && (c == '"' || c == '\'' || c == '`')) {
-			quote = c;
-		} else if (c == '{') {
-			braces = true;
-		} else if (c == '}') {
-			i++;
-			break;
-		} else if (!braces && (c == ' ' || c == '\t')) {
-			break;
-		}
-	}
-	*ret_rest = str_from(line, i);
-	struct str text = str_trim(str_first(line, i));
-	if (str_eq(text, STR("{}")) || str_ends(text, STR("{}")))
-		text = str_first(text, text.len - 2);
-	*ret = (struct labels){ 0 };
-	if (text.len == 0)
-		return true;
-	const struct matcher *m;
-	size_t n;
-	struct promql_fault fault;
-	if (promql_parse_selector(a, text, &m, &n, &fault) != OK)
-		return false;
-	struct label *list = arena_new(a, struct label, n);
-	for (size_t k = 0; k < n; k++)
-		list[k] = (struct label){ m[k].name, m[k].value };
-	return labels_make(a, list, n, ret) == OK;
 }
 
 /* ---- load ---- */
@@ -361,20 +64,21 @@ static int64_t parse_ms(struct str s)
 
 struct loaded {
 	struct labels labels;
-	struct points points;
-	struct points starts; /* v is the offset from the sample in ms */
+	struct notation_points points;
+	struct notation_points starts; /* v is the offset from the sample in ms */
 };
 
 /* The offsets of "name@st" lines: -1m 0sx5 -1m-10sx3 _ _x3 */
-static void parse_starts(struct str s, struct points *out)
+static void parse_starts(struct arena *a, struct str s, struct notation_points *out)
 {
 	struct str w;
-	while ((w = word(&s)).len) {
+	while ((w = notation_word(&s)).len) {
 		if (w.ptr[0] == '_') {
 			w = str_from(w, 1);
-			size_t n = take_times(&w);
-			for (size_t i = 0; i < (n ? n : 1); i++)
-				add_point(out, (struct point){ 0 });
+			size_t n = 1;
+			if (!notation_times(&w, &n))
+				n = 1;
+			assert_int_equal(notation_add(a, out, (struct notation_point){ 0 }, n), OK);
 			continue;
 		}
 		size_t x = str_find(w, 'x'), sign = 1;
@@ -386,16 +90,20 @@ static void parse_starts(struct str s, struct points *out)
 		double d = 0;
 		if (step.len)
 			d = (step.ptr[0] == '-' ? -1 : 1) * (double)parse_ms(str_from(step, 1));
-		size_t times = take_times(&rest);
+		size_t times = 0;
+		if (!notation_times(&rest, &times))
+			times = 0;
 		for (size_t i = 0; i <= times; i++, v += d)
-			add_point(out, (struct point){ .set = true, .v = v });
+			assert_int_equal(
+			    notation_add(a, out, (struct notation_point){ .set = true, .v = v }, 1),
+			    OK);
 	}
 }
 
 static void store(struct run *r, const struct loaded *s, int64_t step)
 {
 	for (size_t i = 0; i < s->points.count; i++) {
-		const struct point *p = &s->points.list[i];
+		const struct notation_point *p = &s->points.list[i];
 		int64_t ms = step * (int64_t)i, start = 0;
 		if (i < s->starts.count && s->starts.list[i].set)
 			start = ms + (int64_t)s->starts.list[i].v;
@@ -409,7 +117,7 @@ static void store(struct run *r, const struct loaded *s, int64_t step)
 
 struct cumulative {
 	double upper;
-	const struct points *points;
+	const struct notation_points *points;
 };
 
 static int by_upper(const void *x, const void *y)
@@ -418,14 +126,14 @@ static int by_upper(const void *x, const void *y)
 	return a->upper < b->upper ? -1 : a->upper > b->upper;
 }
 
-static const struct point *at(const struct points *p, size_t i)
+static const struct notation_point *at(const struct notation_points *p, size_t i)
 {
 	return p && i < p->count && p->list[i].set ? &p->list[i] : NULL;
 }
 
 /* One classic histogram as a native one with custom buckets, under the name without the suffix. */
 static void store_nhcb(struct run *r, struct labels l, struct cumulative *b, size_t n,
-    const struct points *count, const struct points *sum, int64_t step)
+    const struct notation_points *count, const struct notation_points *sum, int64_t step)
 {
 	struct cumulative *kept = arena_new(r->arena, struct cumulative, n);
 	double *bounds = arena_new(r->arena, double, n);
@@ -451,7 +159,7 @@ static void store_nhcb(struct run *r, struct labels l, struct cumulative *b, siz
 		double below = 0;
 		bool any = false;
 		for (size_t k = 0; k < borders; k++) {
-			const struct point *x = at(kept[k].points, i);
+			const struct notation_point *x = at(kept[k].points, i);
 			if (!x || sample_is_stale(x->v))
 				continue;
 			any = true;
@@ -487,13 +195,13 @@ static void load_nhcb(struct run *r, const struct loaded *list, size_t n, int64_
 		if (done[i] || !base_of(r, list[i].labels, STR("_bucket"), &base))
 			continue;
 		struct cumulative *b = arena_new(r->arena, struct cumulative, n);
-		const struct points *count = NULL, *sum = NULL;
+		const struct notation_points *count = NULL, *sum = NULL;
 		size_t found = 0;
 		for (size_t k = 0; k < n; k++) {
 			if (base_of(r, list[k].labels, STR("_bucket"), &other) &&
 			    labels_eq(base, other)) {
 				struct str le = labels_get(list[k].labels, STR("le"));
-				assert_true(take_number(&le, &b[found].upper));
+				assert_true(notation_number(&le, &b[found].upper));
 				b[found++].points = &list[k].points;
 				done[k] = true;
 			} else if (base_of(r, list[k].labels, STR("_count"), &other) &&
@@ -511,32 +219,30 @@ static void load_nhcb(struct run *r, const struct loaded *list, size_t n, int64_
 static void run_load(struct run *r, struct str first, const struct str *lines, size_t n)
 {
 	struct loaded *list = arena_new(r->arena, struct loaded, n);
-	struct points starts = { 0 };
+	struct notation_points starts = { 0 };
 	size_t count = 0;
 	bool nhcb = str_starts(first, STR("load_with_nhcb"));
-	word(&first);
-	int64_t step = parse_ms(word(&first));
+	notation_word(&first);
+	int64_t step = parse_ms(notation_word(&first));
 	for (size_t i = 0; i < n; i++) {
 		struct labels l;
 		struct str rest;
-		if (!parse_series(r->arena, lines[i], &l, &rest)) {
+		if (notation_series(r->arena, lines[i], &l, &rest) != OK) {
 			fail_msg(
 			    "%s:%zu: bad series line %.*s", r->path, r->line, STR_ARG(lines[i]));
 			return;
 		}
 		if (str_starts(rest, STR("@st"))) {
-			starts = (struct points){ 0 };
-			parse_starts(str_from(rest, 3), &starts);
+			starts = (struct notation_points){ 0 };
+			parse_starts(r->arena, str_from(rest, 3), &starts);
 			continue;
 		}
 		size_t k = 0;
 		while (k < count && !labels_eq(list[k].labels, l))
 			k++;
-		if (k < count)
-			free(list[k].points.list);
 		list[k] = (struct loaded){ .labels = l, .starts = starts };
-		starts = (struct points){ 0 };
-		if (!parse_points(r->arena, rest, &list[k].points))
+		starts = (struct notation_points){ 0 };
+		if (notation_points(r->arena, rest, &list[k].points) != OK)
 			fail_msg("%s:%zu: bad values %.*s", r->path, r->line, STR_ARG(lines[i]));
 		count += k == count;
 	}
@@ -544,10 +250,6 @@ static void run_load(struct run *r, struct str first, const struct str *lines, s
 		store(r, &list[i], step);
 	if (nhcb)
 		load_nhcb(r, list, count, step);
-	for (size_t i = 0; i < count; i++) {
-		free(list[i].points.list);
-		free(list[i].starts.list);
-	}
 }
 
 /* ---- eval ---- */
@@ -566,7 +268,7 @@ struct expected {
 	size_t text_count[TEXT_KINDS];
 	struct {
 		struct labels labels;
-		struct points points;
+		struct notation_points points;
 	} series[4096];
 	size_t series_count;
 	double scalar;
@@ -604,7 +306,7 @@ static bool equal_sides(
 	}
 }
 
-static bool equal_hists(const struct point *want, const struct hist *got)
+static bool equal_hists(const struct notation_point *want, const struct hist *got)
 {
 	const struct hist *h = want->h;
 	if (h->schema != got->schema || !equal_numbers(h->count, got->count) ||
@@ -620,8 +322,8 @@ static bool equal_hists(const struct point *want, const struct hist *got)
 	       equal_sides(h->neg, h->neg_count, got->neg, got->neg_count);
 }
 
-static bool same_point(
-    struct run *r, struct labels l, const struct point *want, const struct promql_point *got)
+static bool same_point(struct run *r, struct labels l, const struct notation_point *want,
+    const struct promql_point *got)
 {
 	struct buf b = buf_make(&mem_system, 4096);
 	bool ok = want->h ? got->hist && equal_hists(want, got->hist)
@@ -672,7 +374,7 @@ static bool compare_matrix(struct run *r, const struct expected *x, const struct
 {
 	size_t found = 0;
 	for (size_t i = 0; i < x->series_count; i++) {
-		const struct points *want = &x->series[i].points;
+		const struct notation_points *want = &x->series[i].points;
 		const struct promql_series *got = find_series(res, x->series[i].labels);
 		size_t at_got = 0, set = 0;
 		for (size_t k = 0; k < want->count; k++)
@@ -922,7 +624,7 @@ static void add_text(struct expected *x, enum texts kind, struct str s)
 
 static void parse_expect(struct run *r, struct expected *x, struct str s)
 {
-	struct str what = word(&s), rest = str_trim(s);
+	struct str what = notation_word(&s), rest = str_trim(s);
 	if (str_eq(what, STR("fail"))) {
 		x->fail = true;
 		add_text(x, TEXT_FAIL, rest);
@@ -946,13 +648,13 @@ static void parse_expect(struct run *r, struct expected *x, struct str s)
 		x->string = e->string;
 	} else if (str_eq(what, STR("range"))) { /* range vector from a to b step s */
 		x->is_matrix = true;
-		word(&rest);
-		word(&rest);
-		x->from = parse_ms(word(&rest));
-		word(&rest);
-		word(&rest);
-		word(&rest);
-		x->step = parse_ms(word(&rest));
+		notation_word(&rest);
+		notation_word(&rest);
+		x->from = parse_ms(notation_word(&rest));
+		notation_word(&rest);
+		notation_word(&rest);
+		notation_word(&rest);
+		x->step = parse_ms(notation_word(&rest));
 	} else {
 		fail_msg("%s:%zu: unknown expectation", r->path, r->line);
 	}
@@ -971,7 +673,8 @@ static void parse_line(struct run *r, struct expected *x, struct str line)
 	} else {
 		struct str number = line;
 		double v;
-		if (line.ptr[0] != '{' && take_number(&number, &v) && str_trim(number).len == 0) {
+		if (line.ptr[0] != '{' && notation_number(&number, &v) &&
+		    str_trim(number).len == 0) {
 			x->has_scalar = true;
 			x->scalar = v;
 			return;
@@ -979,8 +682,8 @@ static void parse_line(struct run *r, struct expected *x, struct str line)
 		size_t i = x->series_count++;
 		struct str rest;
 		assert_true(i < ARRAY_COUNT(x->series));
-		if (!parse_series(r->arena, line, &x->series[i].labels, &rest) ||
-		    !parse_points(r->arena, rest, &x->series[i].points))
+		if (notation_series(r->arena, line, &x->series[i].labels, &rest) != OK ||
+		    notation_points(r->arena, rest, &x->series[i].points) != OK)
 			fail_msg("%s:%zu: bad line %.*s", r->path, r->line, STR_ARG(line));
 	}
 }
@@ -990,22 +693,22 @@ static void run_eval(struct run *r, struct str first, const struct str *lines, s
 	struct expected *x = calloc(1, sizeof(*x));
 	struct query q = { 0 };
 	assert_non_null(x);
-	struct str command = word(&first), kind = word(&first);
+	struct str command = notation_word(&first), kind = notation_word(&first);
 	x->fail = str_ends(command, STR("_fail"));
 	x->warn = str_ends(command, STR("_warn"));
 	x->info = str_ends(command, STR("_info"));
 	x->ordered = str_ends(command, STR("_ordered"));
 	q.is_range = str_eq(kind, STR("range"));
 	if (q.is_range) {
-		word(&first);
-		q.from = parse_ms(word(&first));
-		word(&first);
-		q.to = parse_ms(word(&first));
-		word(&first);
-		q.step = parse_ms(word(&first));
+		notation_word(&first);
+		q.from = parse_ms(notation_word(&first));
+		notation_word(&first);
+		q.to = parse_ms(notation_word(&first));
+		notation_word(&first);
+		q.step = parse_ms(notation_word(&first));
 	} else if (str_starts(str_trim(first), STR("at "))) {
-		word(&first);
-		q.from = parse_ms(word(&first));
+		notation_word(&first);
+		q.from = parse_ms(notation_word(&first));
 	}
 	q.text = str_trim(first);
 	for (size_t i = 0; i < n; i++)
@@ -1016,8 +719,6 @@ static void run_eval(struct run *r, struct str first, const struct str *lines, s
 	r->passed += ok;
 	if (!ok && r->verbose)
 		printf("%s:%zu: %.*s: %s\n", r->path, r->line, STR_ARG(q.text), r->why);
-	for (size_t i = 0; i < x->series_count; i++)
-		free(x->series[i].points.list);
 	free(x);
 }
 
