@@ -6,7 +6,9 @@
 #include "role/config/config.h"
 #include "base/enc.h"
 #include "base/json.h"
+#include "os/faulty.h"
 #include "wire/confhead.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
@@ -433,6 +435,43 @@ static void the_reference_is_fresh(void **state)
 	buf_free(&committed);
 }
 
+/* The n-th call to the system fails, for all n: an error is said, and no half of a stream is
+ * written. */
+static void any_call_may_fail(void **state)
+{
+	struct world *w = *state;
+	a_good_installation(w);
+	struct buf whole = buf_make(&mem_system, (size_t)64 << 20);
+	assert_int_equal(run(w), 0);
+	buf_add(&whole, buf_str(&w->out));
+	static const int errors[] = { EIO, EACCES, ENOSPC, ENOENT };
+	size_t refused = 0;
+	for (size_t e = 0; e < ARRAY_COUNT(errors); e++) {
+		bool done = false;
+		for (size_t n = 1; !done; n++) {
+			struct os_faulty f;
+			os_faulty_init(&f, &os_linux, OS_ALL, n, errors[e]);
+			f.fail_count = 1;
+			int code = run_on(w, &f.iface, true);
+			done = f.calls < n;
+			assert_true(done ? code == 0 : code == 0 || code == 2);
+			/* a zone that cannot be read makes a schedule wrong; nothing is guessed */
+			if (code == 0) {
+				assert_string_equal(said(w), "");
+				continue;
+			}
+			refused++;
+			assert_int_equal(w->out.len, 0);
+			assert_true(str_ends(buf_str(&w->err), STR("nothing was changed\n")));
+		}
+	}
+	assert_true(refused > 20);
+	assert_int_equal(run(w), 0);
+	/* ENOENT on the key makes a new one: that is the one difference there may be */
+	assert_int_equal(w->out.len, whole.len);
+	buf_free(&whole);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -445,6 +484,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_file_itself_may_be_wrong, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_address_is_no_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_closed_pipe_is_an_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(any_call_may_fail, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_starter_is_right, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_reference_is_fresh, setup, teardown),
 	};
