@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The engine's loop as the real one has it: records are appended to the inbox, become durable, are decided
- * in order, and their effects are committed some time later as one transaction; a message goes to the
- * notifier only when its handover is committed. A crash loses what was appended and not durable, and all effects
- * that were not committed; a start loads the rows, in any order, and decides again what the inbox still holds.
+ * The engine's loop as the real one has it: records are appended to the inbox, become durable, are
+ * decided in order, and their effects are committed some time later as one transaction; a message
+ * goes to the notifier only when its handover is committed. A crash loses what was appended and not
+ * durable, and all effects that were not committed; a start loads the rows, in any order, and
+ * decides again what the inbox still holds.
  */
 #include "sim.h"
 #include "base/hash.h"
@@ -21,8 +22,8 @@ static void must_ok(enum err e)
 
 static struct core_limits limits(const struct sim *s)
 {
-	return s->swarm.small_limits ? (struct core_limits){ 40, 60, 60, s->seed } :
-				       (struct core_limits){ 100000, 100000, 300000, s->seed };
+	return s->swarm.small_limits ? (struct core_limits){ 40, 60, 60, s->seed }
+	                             : (struct core_limits){ 100000, 100000, 300000, s->seed };
 }
 
 static void wake_in(struct sim *s, struct span wait)
@@ -53,7 +54,8 @@ void engine_append(struct sim *s, struct record *rec)
 	struct engine *e = &s->engine;
 	struct buf b = buf_make(&mem_system, RECORD_BYTES_MAX);
 	assert(e->is_up);
-	struct wall at = rec->type == RECORD_TICK && rec->tick.stepped.ns > 0 ? e->clock.last_at : read_clock(s);
+	struct wall at =
+	    rec->type == RECORD_TICK && rec->tick.stepped.ns > 0 ? e->clock.last_at : read_clock(s);
 	record_encode(&b, rec);
 	assert(b.err == OK);
 	if (e->appended == s->inbox_cap) {
@@ -70,7 +72,8 @@ void engine_append(struct sim *s, struct record *rec)
 	wake_in(s, rng_span_ms(&s->rng, 0, 3));
 }
 
-/* -- deciding ----------------------------------------------------------------------------------- */
+/* -- deciding -----------------------------------------------------------------------------------
+ */
 
 static void handed_add(struct sim *s, uint64_t seq, const struct id *message)
 {
@@ -109,13 +112,15 @@ static void apply(struct sim *s, const struct record *rec, const struct effects 
 		}
 		if (e->type == EFFECT_TIMER_SET)
 			check_timer_set(s, &e->timer);
-		if (s->bug && str_eq(str_c(s->bug), STR("lose-timer")) && e->type == EFFECT_TIMER_SET &&
-		    e->timer.type == TIMER_ESCALATE && rec->seq % 97 == 0)
-			continue;
-		if (s->bug && str_eq(str_c(s->bug), STR("lose-message")) && e->type == EFFECT_MESSAGE &&
+		if (s->bug && str_eq(str_c(s->bug), STR("lose-timer")) &&
+		    e->type == EFFECT_TIMER_SET && e->timer.type == TIMER_ESCALATE &&
 		    rec->seq % 97 == 0)
 			continue;
-		/* A record may be decided long after its time: timers count from what the clock says now. */
+		if (s->bug && str_eq(str_c(s->bug), STR("lose-message")) &&
+		    e->type == EFFECT_MESSAGE && rec->seq % 97 == 0)
+			continue;
+		/* A record may be decided long after its time: timers count from what the clock
+		 * says now. */
 		rows_apply(&s->rows, e, s->now, s->engine.clock.last_at);
 	}
 }
@@ -134,7 +139,8 @@ static void decide_one(struct sim *s)
 	must_ok(core_step(e->core, &rec, &fx, &outcome));
 	e->decided++;
 	apply(s, &rec, &fx);
-	s->history = hash_mix(s->history, rec.seq ^ (uint64_t)outcome << 60 ^ (uint64_t)fx.count << 40);
+	s->history =
+	    hash_mix(s->history, rec.seq ^ (uint64_t)outcome << 60 ^ (uint64_t)fx.count << 40);
 	if (rec.type == RECORD_RESOURCES) {
 		e->directory = variant_of(&rec);
 		core_set_directory(e->core, s->directories[e->directory]);
@@ -179,7 +185,9 @@ static void start_commit(struct sim *s)
 	e->commit_mark = rows_mark(&s->rows);
 	e->commit_seq = e->decided;
 	e->commit_directory = e->directory;
-	sim_in(s, rng_span_ms(&s->rng, s->swarm.commit_low.ns / NS_PER_MS, s->swarm.commit_high.ns / NS_PER_MS),
+	sim_in(s,
+	    rng_span_ms(
+	        &s->rng, s->swarm.commit_low.ns / NS_PER_MS, s->swarm.commit_high.ns / NS_PER_MS),
 	    (struct sim_event){ .type = WHEN_COMMITTED, .a = e->generation });
 }
 
@@ -205,7 +213,8 @@ void engine_turn(struct sim *s, uint32_t generation)
 	wake_in(s, wait.ns < NS_PER_MS ? SPAN_MS(1) : wait.ns > 60 * NS_PER_S ? SPAN_S(60) : wait);
 }
 
-/* -- committing, crashing, starting ---------------------------------------------------------------- */
+/* -- committing, crashing, starting
+ * ---------------------------------------------------------------- */
 
 static void commit_apply(struct sim *s)
 {
@@ -292,7 +301,8 @@ static void load_row(struct core *c, const struct rows *rows, const struct row *
 	case ROW_MESSAGE: {
 		const struct row *i = rows_find_id(rows, ROW_INCIDENT, &row->message.incident);
 		bool is_open = i && i->incident.status != INCIDENT_RESOLVED;
-		if (is_open || row->message.state == MESSAGE_INTENDED || row->message.state == MESSAGE_SENDING)
+		if (is_open || row->message.state == MESSAGE_INTENDED ||
+		    row->message.state == MESSAGE_SENDING)
 			must_ok(core_load_message(c, &row->message));
 		break;
 	}
@@ -347,8 +357,10 @@ void engine_doubt_all(struct sim *s)
 		if (waits)
 			continue;
 		struct record rec = { .type = RECORD_RECEIPT,
-			.receipt = { .message = row->message.id, .attempt = row->message.attempt,
-			    .state = RECEIPT_UNKNOWN, .error = STR("the notifier does not know it") } };
+			.receipt = { .message = row->message.id,
+			    .attempt = row->message.attempt,
+			    .state = RECEIPT_UNKNOWN,
+			    .error = STR("the notifier does not know it") } };
 		engine_append(s, &rec);
 	}
 }
@@ -363,7 +375,8 @@ void engine_start(struct sim *s)
 	e->is_up = true;
 	e->up_since = s->now;
 	e->wake.ns = INT64_MAX;
-	e->clock = clock_make((struct wall){ e->durable ? s->inbox[e->durable - 1].at.ns : 0 }, sim_wall(s), s->now);
+	e->clock = clock_make(
+	    (struct wall){ e->durable ? s->inbox[e->durable - 1].at.ns : 0 }, sim_wall(s), s->now);
 	struct record boot = { .type = RECORD_BOOT, .boot = { STR("crash"), STR("sim") } };
 	engine_append(s, &boot);
 	if (s->notifier_is_up) {

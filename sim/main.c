@@ -20,7 +20,8 @@ struct args {
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: quis-sim SEED [DAYS] | --from SEED --count N [--days D] | --file FILE  [--bug NAME]\n");
+	fprintf(stderr, "usage: quis-sim SEED [DAYS] | --from SEED --count N [--days D] | --file "
+	                "FILE  [--bug NAME]\n");
 	exit(2);
 }
 
@@ -74,9 +75,11 @@ static uint64_t run(uint64_t seed, uint64_t days, const char *bug, bool say)
 	sim_run(s);
 	uint64_t history = s->history;
 	if (say)
-		printf("seed %" PRIu64 ": %" PRIu64 " days, %" PRIu64 " decisions, %" PRIu64 " triggers, %" PRIu64
-		       " pages, %" PRIu64 " reached somebody, %" PRIu64 " crashes, history %016" PRIx64 "\n",
-		    seed, days, s->steps, s->totals.triggers, s->totals.pages_intended, s->deliveries, s->crashes, history);
+		printf("seed %" PRIu64 ": %" PRIu64 " days, %" PRIu64 " decisions, %" PRIu64
+		       " triggers, %" PRIu64 " pages, %" PRIu64 " reached somebody, %" PRIu64
+		       " crashes, history %016" PRIx64 "\n",
+		    seed, days, s->steps, s->totals.triggers, s->totals.pages_intended,
+		    s->deliveries, s->crashes, history);
 	mem_free(&mem_system, s);
 	return history;
 }
@@ -96,7 +99,8 @@ static int run_file(const char *path, const char *bug)
 			continue;
 		struct str days = str_cut(&rest, ' ');
 		if (str_u64(seed, &seed_v) != OK || str_u64(days, &days_v) != OK || days_v < 2) {
-			fprintf(stderr, "quis-sim: %s: a line is not \"SEED DAYS ...\": %s", path, line);
+			fprintf(stderr, "quis-sim: %s: a line is not \"SEED DAYS ...\": %s", path,
+			    line);
 			return 2;
 		}
 		(void)run(seed_v, days_v, bug, true);
@@ -113,7 +117,8 @@ int main(int argc, char **argv)
 	for (uint64_t i = 0; i < a.count; i++)
 		all = hash_mix(all, run(a.from + i, a.days, a.bug, !a.many));
 	if (a.many)
-		printf("seeds %" PRIu64 " to %" PRIu64 ", %" PRIu64 " days each: no promise broken, history %016" PRIx64 "\n",
+		printf("seeds %" PRIu64 " to %" PRIu64 ", %" PRIu64
+		       " days each: no promise broken, history %016" PRIx64 "\n",
 		    a.from, a.from + a.count - 1, a.days, all);
 	return 0;
 }

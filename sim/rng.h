@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The simulator's chance: a small generator of integers, so that a seed gives the same world on every build. No
- * floating point.
+ * The simulator's chance: a small generator of integers, so that a seed gives the same world on
+ * every build. No floating point.
  */
 #pragma once
 #include "base/time.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every change goes through turn(), which is symmetric: it takes an old form out of the sums and counts and
- * puts a new form in, so taking back is the same with the two swapped.
+ * Every change goes through turn(), which is symmetric: it takes an old form out of the sums and
+ * counts and puts a new form in, so taking back is the same with the two swapped.
  */
 #include "rows.h"
 #include "base/hash.h"
@@ -221,13 +221,15 @@ static void list_changed(struct rows *r, struct row *row)
 		return;
 	if (r->changed_count == r->changed_cap) {
 		r->changed_cap = r->changed_cap ? r->changed_cap * 2 : 64;
-		r->changed = must(mem_resize(&mem_system, r->changed, r->changed_cap, sizeof(*r->changed)));
+		r->changed =
+		    must(mem_resize(&mem_system, r->changed, r->changed_cap, sizeof(*r->changed)));
 	}
 	row->is_listed = true;
 	r->changed[r->changed_count++] = row;
 }
 
-/* Puts the row, in its present form, into the sums and counts (by = 1), or takes it out (by = -1). */
+/* Puts the row, in its present form, into the sums and counts (by = 1), or takes it out (by = -1).
+ */
 static void count(struct rows *r, struct row *row, int by)
 {
 	if (!row->exists)
@@ -237,7 +239,8 @@ static void count(struct rows *r, struct row *row, int by)
 		enum timer_type type = row->timer.type;
 		bool of_message = type == TIMER_RETRY || type == TIMER_RECEIPT;
 		bool pages = type == TIMER_ESCALATE || type == TIMER_NOTIFY;
-		struct row *i = row_get(r, of_message ? ROW_MESSAGE : ROW_INCIDENT, id_str(&row->timer.subject));
+		struct row *i = row_get(
+		    r, of_message ? ROW_MESSAGE : ROW_INCIDENT, id_str(&row->timer.subject));
 		i->paging_timers += pages ? by : 0;
 		i->other_timers += pages ? 0 : by;
 		i->escalate_timers += type == TIMER_ESCALATE ? by : 0;
@@ -253,7 +256,8 @@ static void count(struct rows *r, struct row *row, int by)
 	}
 	if (row->kind == ROW_ALERT && row->alert.status == ALERT_TRIGGERED) {
 		char buf[2048];
-		struct str key = pair(buf, sizeof(buf), row->alert.source_key, row->alert.dedup_key);
+		struct str key =
+		    pair(buf, sizeof(buf), row->alert.source_key, row->alert.dedup_key);
 		if (by > 0)
 			must_ok(map_put(r->triggered, rows_text(r, key), row));
 		else if (map_find(r->triggered, key) == row)
@@ -284,8 +288,8 @@ static void row_set(struct rows *r, struct row *row, struct row *after)
 		r->undo_cap = r->undo_cap ? r->undo_cap * 2 : 256;
 		r->undos = must(mem_resize(&mem_system, r->undos, r->undo_cap, sizeof(*r->undos)));
 	}
-	r->undos[r->undo_count++] = (struct undo_row){ row, row->exists,
-		row->kind == ROW_TIMER && !after->exists, *row };
+	r->undos[r->undo_count++] =
+	    (struct undo_row){ row, row->exists, row->kind == ROW_TIMER && !after->exists, *row };
 	after->kind = row->kind;
 	after->key = row->key;
 	after->hash = after->exists ? row_hash(after) : 0;
@@ -309,8 +313,9 @@ static void keep_texts(struct rows *r, struct str **list, size_t n)
 	for (size_t i = 0; i < n; i++)
 		*list[i] = rows_text(r, *list[i]);
 }
-#define KEEP(r, ...)                                                                               \
-	keep_texts((r), (struct str *[]){ __VA_ARGS__ }, sizeof((struct str *[]){ __VA_ARGS__ }) / sizeof(struct str *))
+#define KEEP(r, ...)                                     \
+	keep_texts((r), (struct str *[]){ __VA_ARGS__ }, \
+	    sizeof((struct str *[]){ __VA_ARGS__ }) / sizeof(struct str *))
 
 void rows_apply(struct rows *r, const struct effect *e, struct mono now, struct wall at)
 {
@@ -351,13 +356,15 @@ void rows_apply(struct rows *r, const struct effect *e, struct mono now, struct 
 	case EFFECT_LOG: log_sum(r, &e->log); return;
 	case EFFECT_PROOF: {
 		char buf[2048];
-		row = row_get(r, ROW_PROOF, pair(buf, sizeof(buf), e->proof.kind, e->proof.subject));
+		row =
+		    row_get(r, ROW_PROOF, pair(buf, sizeof(buf), e->proof.kind, e->proof.subject));
 		after.proof = e->proof;
 		if (e->proof.broken && row->exists) {
 			after.proof = row->proof;
 			after.proof.broken = true;
 		}
-		KEEP(r, &after.proof.kind, &after.proof.subject, &after.proof.by, &after.proof.evidence);
+		KEEP(r, &after.proof.kind, &after.proof.subject, &after.proof.by,
+		    &after.proof.evidence);
 		break;
 	}
 	case EFFECT_CHANGE_EVENT: return;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who lives in the simulated world. Each seed builds a few directories that differ: people come and go, change
- * contacts, schedules have gaps, services are disabled or vanish, providers are taken out.
+ * Who lives in the simulated world. Each seed builds a few directories that differ: people come and
+ * go, change contacts, schedules have gaps, services are disabled or vanish, providers are taken
+ * out.
  */
 #include "sim.h"
 #include "oncall/oncall.h"
@@ -15,12 +16,14 @@
 
 static const struct str user_names[USERS] = { STR_INIT("ana"), STR_INIT("bo"), STR_INIT("cy"),
 	STR_INIT("dee"), STR_INIT("eve"), STR_INIT("finn") };
-static const struct str service_names[SERVICES] = { STR_INIT("api"), STR_INIT("batch"), STR_INIT("db"),
-	STR_INIT("mail"), STR_INIT("web") };
+static const struct str service_names[SERVICES] = { STR_INIT("api"), STR_INIT("batch"),
+	STR_INIT("db"), STR_INIT("mail"), STR_INIT("web") };
 static const struct str policy_names[POLICIES] = { STR_INIT("p0"), STR_INIT("p1"), STR_INIT("p2"),
 	STR_INIT("p3") };
-static const struct str schedule_names[SCHEDULES] = { STR_INIT("s0"), STR_INIT("s1"), STR_INIT("s2") };
-static const struct str rule_names[4] = { STR_INIT("cpu"), STR_INIT("disk"), STR_INIT("load"), STR_INIT("net") };
+static const struct str schedule_names[SCHEDULES] = { STR_INIT("s0"), STR_INIT("s1"),
+	STR_INIT("s2") };
+static const struct str rule_names[4] = { STR_INIT("cpu"), STR_INIT("disk"), STR_INIT("load"),
+	STR_INIT("net") };
 
 /* Hand-made zones: a rule and nothing else, so that no file of the machine is read. */
 static const struct str footers[] = { STR_INIT("UTC0"), STR_INIT("WET0WEST,M3.5.0/1,M10.5.0"),
@@ -35,8 +38,9 @@ static void *made(void *p)
 
 static const struct zone *zone_make(struct sim *s, struct str footer)
 {
-	static const char head[] = "TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" /* magic, version, 15 reserved */
-				   "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\1";
+	static const char head[] =
+	    "TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" /* magic, version, 15 reserved */
+	    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\1";
 	static const char type[] = "\0\0\0\0\0\0";
 	struct buf b = buf_make(&mem_system, 4096);
 	const struct zone *z = NULL;
@@ -56,8 +60,10 @@ static const struct zone *zone_make(struct sim *s, struct str footer)
 
 static void user_make(struct sim *s, struct user *u, struct str name)
 {
-	static const enum contact_type types[] = { CONTACT_EMAIL, CONTACT_NTFY, CONTACT_WEBHOOK, CONTACT_SMS };
-	static const struct str contact_names[] = { STR_INIT("c0"), STR_INIT("c1"), STR_INIT("c2") };
+	static const enum contact_type types[] = { CONTACT_EMAIL, CONTACT_NTFY, CONTACT_WEBHOOK,
+		CONTACT_SMS };
+	static const struct str contact_names[] = { STR_INIT("c0"), STR_INIT("c1"),
+		STR_INIT("c2") };
 	uint32_t n = rng_chance(&s->rng, 60) ? 0 : 1 + rng_below(&s->rng, 3);
 	struct contact *contacts = made(arena_new(s->arena, struct contact, n));
 	for (uint32_t i = 0; i < n; i++) {
@@ -97,12 +103,18 @@ static void schedule_make(struct sim *s, struct schedule *sc, struct str name, u
 		start.day = 1;
 		start.hour = (int8_t)rng_below(&s->rng, 24);
 		start.minute = start.second = 0;
-		list[i] = (struct layer){ .name = name, .start = start, .unit = (enum rotation_unit)rng_below(&s->rng, 3),
-			.every = 1 + rng_below(&s->rng, 3), .users = who, .user_count = seats };
+		list[i] = (struct layer){ .name = name,
+			.start = start,
+			.unit = (enum rotation_unit)rng_below(&s->rng, 3),
+			.every = 1 + rng_below(&s->rng, 3),
+			.users = who,
+			.user_count = seats };
 		if (rng_chance(&s->rng, 350)) {
 			struct restriction *r = made(arena_new(s->arena, struct restriction, 1));
-			*r = (struct restriction){
-				.start_weekday = (int8_t)(rng_chance(&s->rng, 500) ? -1 : (int)rng_below(&s->rng, 7)),
+			*r = (struct restriction){ .start_weekday =
+				                       (int8_t)(rng_chance(&s->rng, 500)
+				                                    ? -1
+				                                    : (int)rng_below(&s->rng, 7)),
 				.start_s = (int32_t)rng_below(&s->rng, 24) * 3600,
 				.duration_s = 3600 * (4 + (int64_t)rng_below(&s->rng, 18)) };
 			list[i].restrictions = r;
@@ -110,13 +122,20 @@ static void schedule_make(struct sim *s, struct schedule *sc, struct str name, u
 		}
 	}
 	for (uint32_t i = 0; i < overrides; i++) {
-		struct wall start = wall_add(s->base, SPAN_S(3600 * (int64_t)rng_below(&s->rng, 24 * s->days)));
+		struct wall start =
+		    wall_add(s->base, SPAN_S(3600 * (int64_t)rng_below(&s->rng, 24 * s->days)));
 		over[i] = (struct override){ .start = start,
-			.end = wall_add(start, SPAN_S(3600 * (1 + (int64_t)rng_below(&s->rng, 60)))),
-			.user = rng_chance(&s->rng, 300) ? -1 : (int32_t)rng_below(&s->rng, users) };
+			.end =
+			    wall_add(start, SPAN_S(3600 * (1 + (int64_t)rng_below(&s->rng, 60)))),
+			.user =
+			    rng_chance(&s->rng, 300) ? -1 : (int32_t)rng_below(&s->rng, users) };
 	}
-	*sc = (struct schedule){ .name = name, .layers = list, .layer_count = layers, .overrides = over,
-		.override_count = overrides, .zone = zone_make(s, footers[rng_below(&s->rng, ARRAY_COUNT(footers))]) };
+	*sc = (struct schedule){ .name = name,
+		.layers = list,
+		.layer_count = layers,
+		.overrides = over,
+		.override_count = overrides,
+		.zone = zone_make(s, footers[rng_below(&s->rng, ARRAY_COUNT(footers))]) };
 }
 
 static void policy_make(struct sim *s, struct policy *p, struct str name, uint32_t users)
@@ -131,9 +150,12 @@ static void policy_make(struct sim *s, struct policy *p, struct str name, uint32
 			t[k] = (struct target){ schedule ? TARGET_SCHEDULE : TARGET_USER,
 				rng_below(&s->rng, schedule ? SCHEDULES : users) };
 		}
-		list[i] = (struct policy_step){ t, targets, SPAN_S(60 * (1 + (int64_t)rng_below(&s->rng, 20))) };
+		list[i] = (struct policy_step){ t, targets,
+			SPAN_S(60 * (1 + (int64_t)rng_below(&s->rng, 20))) };
 	}
-	*p = (struct policy){ .name = name, .steps = list, .step_count = steps, .loops = rng_below(&s->rng, 3) };
+	*p = (struct policy){
+		.name = name, .steps = list, .step_count = steps, .loops = rng_below(&s->rng, 3)
+	};
 }
 
 static void services_make(struct sim *s, struct directory *d, bool first)
@@ -144,12 +166,18 @@ static void services_make(struct sim *s, struct directory *d, bool first)
 	for (uint32_t i = 0; i < SERVICES; i++) {
 		if (!first && rng_chance(&s->rng, 120))
 			continue; /* it was removed, its keys with it */
-		list[n] = (struct service){ .name = service_names[i], .policy = rng_below(&s->rng, POLICIES),
+		list[n] = (struct service){ .name = service_names[i],
+			.policy = rng_below(&s->rng, POLICIES),
 			.urgency = (enum urgency_rule)rng_below(&s->rng, 3),
-			.ack_timeout = SPAN_S(rng_chance(&s->rng, 500) ? 60 * (int64_t)(5 + rng_below(&s->rng, 60)) : 0),
-			.auto_resolve = SPAN_S(rng_chance(&s->rng, 300) ? 3600 * (int64_t)(1 + rng_below(&s->rng, 8)) : 0),
+			.ack_timeout = SPAN_S(rng_chance(&s->rng, 500)
+			                          ? 60 * (int64_t)(5 + rng_below(&s->rng, 60))
+			                          : 0),
+			.auto_resolve = SPAN_S(rng_chance(&s->rng, 300)
+			                           ? 3600 * (int64_t)(1 + rng_below(&s->rng, 8))
+			                           : 0),
 			.disabled = !first && rng_chance(&s->rng, 50) };
-		in[n] = (struct integration){ .name = service_names[i], .service = n,
+		in[n] = (struct integration){ .name = service_names[i],
+			.service = n,
 			.key = arena_printf(s->arena, "key%u", i) };
 		n++;
 	}
@@ -160,12 +188,14 @@ static void services_make(struct sim *s, struct directory *d, bool first)
 
 static void rules_make(struct sim *s, struct directory *d)
 {
-	struct alert_rule *list = made(arena_new(s->arena, struct alert_rule, ARRAY_COUNT(rule_names)));
+	struct alert_rule *list =
+	    made(arena_new(s->arena, struct alert_rule, ARRAY_COUNT(rule_names)));
 	for (uint32_t i = 0; i < ARRAY_COUNT(rule_names); i++)
-		list[i] = (struct alert_rule){ .name = rule_names[i], .group = STR("alerts"),
-			.service = rng_chance(&s->rng, 200) || d->service_count == 0 ?
-			    -1 :
-			    (int32_t)rng_below(&s->rng, d->service_count),
+		list[i] = (struct alert_rule){ .name = rule_names[i],
+			.group = STR("alerts"),
+			.service = rng_chance(&s->rng, 200) || d->service_count == 0
+			               ? -1
+			               : (int32_t)rng_below(&s->rng, d->service_count),
 			.severity = (enum severity)rng_below(&s->rng, SEVERITY_COUNT) };
 	d->rules = list;
 	d->rule_count = ARRAY_COUNT(rule_names);
@@ -178,7 +208,8 @@ static const struct provider all_providers[] = { { STR_INIT("mail1"), CONTACT_EM
 static const struct directory *directory_make(struct sim *s, bool first)
 {
 	struct directory *d = made(arena_new(s->arena, struct directory, 1));
-	struct provider *providers = made(arena_new(s->arena, struct provider, ARRAY_COUNT(all_providers)));
+	struct provider *providers =
+	    made(arena_new(s->arena, struct provider, ARRAY_COUNT(all_providers)));
 	struct contact *fallback = made(arena_new(s->arena, struct contact, 2));
 	struct user *users = made(arena_new(s->arena, struct user, USERS));
 	struct schedule *schedules = made(arena_new(s->arena, struct schedule, SCHEDULES));
@@ -195,10 +226,12 @@ static const struct directory *directory_make(struct sim *s, bool first)
 		schedule_make(s, &schedules[i], schedule_names[i], d->user_count);
 	for (uint32_t i = 0; i < POLICIES; i++)
 		policy_make(s, &policies[i], policy_names[i], d->user_count);
-	fallback[d->fallback_count++] = (struct contact){ .name = STR("console"), .type = CONTACT_CONSOLE };
+	fallback[d->fallback_count++] =
+	    (struct contact){ .name = STR("console"), .type = CONTACT_CONSOLE };
 	if (rng_chance(&s->rng, 400))
-		fallback[d->fallback_count++] =
-		    (struct contact){ .name = STR("ops"), .type = CONTACT_EMAIL, .address = STR("ops@x") };
+		fallback[d->fallback_count++] = (struct contact){
+			.name = STR("ops"), .type = CONTACT_EMAIL, .address = STR("ops@x")
+		};
 	d->providers = providers;
 	d->users = users;
 	d->schedules = schedules;
@@ -239,9 +272,9 @@ bool town_anyone(const struct directory *d, struct str service, struct wall t)
 		for (uint32_t k = 0; k < p->step_count; k++) {
 			for (uint32_t n = 0; n < p->steps[k].target_count; n++) {
 				const struct target *target = &p->steps[k].targets[n];
-				int32_t user = target->type == TARGET_USER ?
-				    (int32_t)target->index :
-				    oncall_at(d, &d->schedules[target->index], t);
+				int32_t user = target->type == TARGET_USER
+				                   ? (int32_t)target->index
+				                   : oncall_at(d, &d->schedules[target->index], t);
 				if (can_be_paged(d, user))
 					return true;
 			}

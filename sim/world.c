@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What happens, and when: a queue of things to come, each of which makes the next ones. Time is what the queue
- * says; the wall clock is that plus what jumps have added to it.
+ * What happens, and when: a queue of things to come, each of which makes the next ones. Time is
+ * what the queue says; the wall clock is that plus what jumps have added to it.
  */
 #include "sim.h"
 
@@ -31,9 +31,11 @@ void sim_in(struct sim *s, struct span wait, struct sim_event e)
 	assert(err == OK);
 }
 
-/* -- input ---------------------------------------------------------------------------------------- */
+/* -- input ----------------------------------------------------------------------------------------
+ */
 
-/* Web posts to the engine; while it is down the client is not answered and comes again later, by itself. */
+/* Web posts to the engine; while it is down the client is not answered and comes again later, by
+ * itself. */
 static void post(struct sim *s, const struct record_event *event)
 {
 	struct record rec = { .type = RECORD_EVENT, .event = *event };
@@ -43,7 +45,8 @@ static void post(struct sim *s, const struct record_event *event)
 
 static void source_says(struct sim *s, uint32_t i, enum event_action action)
 {
-	static const struct str details[] = { STR_INIT("{}"), STR_INIT("{\"host\":\"a\"}"), STR_INIT("") };
+	static const struct str details[] = { STR_INIT("{}"), STR_INIT("{\"host\":\"a\"}"),
+		STR_INIT("") };
 	const struct source *src = &s->sources[i];
 	struct record_event e = {
 		.action = action,
@@ -84,7 +87,8 @@ static void source_repeats(struct sim *s, uint32_t i, uint32_t spell)
 	if (!s->sources[i].is_down || s->sources[i].spell != spell)
 		return;
 	source_says(s, i, EVENT_TRIGGER);
-	sim_in(s, rng_wait(&s->rng, s->swarm.repeat), (struct sim_event){ .type = WHEN_REPEAT, .a = i, .b = spell });
+	sim_in(s, rng_wait(&s->rng, s->swarm.repeat),
+	    (struct sim_event){ .type = WHEN_REPEAT, .a = i, .b = spell });
 }
 
 /* Everything breaks at once; a while later most of it heals. */
@@ -118,7 +122,8 @@ static void storm_ends(struct sim *s, uint32_t left)
 		};
 		for (uint32_t k = 0; k < KEYS; k++) {
 			e.routing_key = arena_printf(s->arena, "key%u", k);
-			if (rows_triggered(&s->rows, e.routing_key, e.dedup_key) && rng_chance(&s->rng, 850))
+			if (rows_triggered(&s->rows, e.routing_key, e.dedup_key) &&
+			    rng_chance(&s->rng, 850))
 				post(s, &e);
 		}
 	}
@@ -128,15 +133,20 @@ static void storm_ends(struct sim *s, uint32_t left)
 
 static void rules_change(struct sim *s)
 {
-	static const struct str names[] = { STR_INIT("cpu"), STR_INIT("disk"), STR_INIT("load"), STR_INIT("net"),
-		STR_INIT("nobody knows me") };
+	static const struct str names[] = { STR_INIT("cpu"), STR_INIT("disk"), STR_INIT("load"),
+		STR_INIT("net"), STR_INIT("nobody knows me") };
 	struct record_rule_state states[6];
 	uint32_t n = 1 + rng_below(&s->rng, ARRAY_COUNT(states));
 	for (uint32_t i = 0; i < n; i++)
-		states[i] = (struct record_rule_state){ .rule = names[rng_below(&s->rng, ARRAY_COUNT(names))],
-			.labels = arena_printf(s->arena, "{\"host\":\"h%u\"}", rng_below(&s->rng, 6)),
-			.firing = !sim_is_calm(s) && rng_chance(&s->rng, 450), .value = (double)i,
-			.summary = STR("out of its band"), .reason = STR("above") };
+		states[i] =
+		    (struct record_rule_state){ .rule =
+			                            names[rng_below(&s->rng, ARRAY_COUNT(names))],
+			    .labels =
+			        arena_printf(s->arena, "{\"host\":\"h%u\"}", rng_below(&s->rng, 6)),
+			    .firing = !sim_is_calm(s) && rng_chance(&s->rng, 450),
+			    .value = (double)i,
+			    .summary = STR("out of its band"),
+			    .reason = STR("above") };
 	struct record rec = { .type = RECORD_RULES, .rules = { STR("alerts"), states, n } };
 	if (s->engine.is_up)
 		engine_append(s, &rec);
@@ -169,16 +179,21 @@ static void odd_event(struct sim *s)
 
 static void small_records(struct sim *s, enum sim_event_type type)
 {
-	static const struct str users[] = { STR_INIT("ana"), STR_INIT("bo"), STR_INIT(""), STR_INIT("nobody") };
-	struct record rec = { .type = RECORD_CHANGE, .change = { .routing_key = STR("key0"), .summary = STR("deploy") } };
+	static const struct str users[] = { STR_INIT("ana"), STR_INIT("bo"), STR_INIT(""),
+		STR_INIT("nobody") };
+	struct record rec = { .type = RECORD_CHANGE,
+		.change = { .routing_key = STR("key0"), .summary = STR("deploy") } };
 	if (type == WHEN_TEST_PAGE)
 		rec = (struct record){ .type = RECORD_TEST_PAGE,
-			.test_page = { .user = users[rng_below(&s->rng, ARRAY_COUNT(users))], .actor = STR("ana") } };
+			.test_page = { .user = users[rng_below(&s->rng, ARRAY_COUNT(users))],
+			    .actor = STR("ana") } };
 	if (type == WHEN_DIRECTORY) {
-		struct record_resource doc = { .kind = STR("Directory"), .name = STR("all"),
+		struct record_resource doc = { .kind = STR("Directory"),
+			.name = STR("all"),
 			.body = arena_printf(s->arena, "%u", rng_below(&s->rng, SIM_DIRECTORIES)) };
-		rec = (struct record){ .type = RECORD_RESOURCES, .resources = { .manager = MANAGER_APPLY, .resources = &doc,
-			.resource_count = 1 } };
+		rec = (struct record){ .type = RECORD_RESOURCES,
+			.resources = {
+			    .manager = MANAGER_APPLY, .resources = &doc, .resource_count = 1 } };
 		if (s->engine.is_up)
 			engine_append(s, &rec);
 		return;
@@ -187,15 +202,20 @@ static void small_records(struct sim *s, enum sim_event_type type)
 		engine_append(s, &rec);
 }
 
-/* -- trouble -------------------------------------------------------------------------------------- */
+/* -- trouble --------------------------------------------------------------------------------------
+ */
 
 static void provider_turns(struct sim *s, uint32_t i)
 {
 	bool was_ok = s->moods[i] == MOOD_OK;
-	s->moods[i] = was_ok && !sim_is_calm(s) ? 1 + (enum provider_mood)rng_below(&s->rng, MOOD_COUNT - 1) : MOOD_OK;
+	s->moods[i] = was_ok && !sim_is_calm(s)
+	                  ? 1 + (enum provider_mood)rng_below(&s->rng, MOOD_COUNT - 1)
+	                  : MOOD_OK;
 	if (i == s->mood_count - 1 && s->moods[i] == MOOD_LOST)
 		s->moods[i] = MOOD_OK; /* the console does not lie */
-	sim_in(s, rng_wait(&s->rng, s->moods[i] == MOOD_OK ? s->swarm.provider_ok : s->swarm.provider_bad),
+	sim_in(s,
+	    rng_wait(
+	        &s->rng, s->moods[i] == MOOD_OK ? s->swarm.provider_ok : s->swarm.provider_bad),
 	    (struct sim_event){ .type = WHEN_PROVIDER, .a = i });
 }
 
@@ -205,7 +225,8 @@ static void clock_jumps(struct sim *s)
 	s->base = wall_add(s->base, SPAN_S(jumps_s[rng_below(&s->rng, ARRAY_COUNT(jumps_s))]));
 }
 
-/* -- the queue ------------------------------------------------------------------------------------ */
+/* -- the queue ------------------------------------------------------------------------------------
+ */
 
 /* Things that come again and again on their own. */
 static bool recurring(struct sim *s, const struct sim_event *e)
@@ -222,7 +243,8 @@ static bool recurring(struct sim *s, const struct sim_event *e)
 		}
 		if (!calm) {
 			storm(s);
-			sim_in(s, rng_wait(&s->rng, SPAN_S(1800)), (struct sim_event){ .type = WHEN_STORM, .a = 3 });
+			sim_in(s, rng_wait(&s->rng, SPAN_S(1800)),
+			    (struct sim_event){ .type = WHEN_STORM, .a = 3 });
 		}
 		again = w->storm;
 		break;
@@ -261,7 +283,8 @@ static bool recurring(struct sim *s, const struct sim_event *e)
 	case WHEN_SCAN: check_scan(s), again = SPAN_S(600); break;
 	default: return false;
 	}
-	sim_in(s, e->type == WHEN_SCAN ? again : rng_wait(&s->rng, again), (struct sim_event){ .type = e->type });
+	sim_in(s, e->type == WHEN_SCAN ? again : rng_wait(&s->rng, again),
+	    (struct sim_event){ .type = e->type });
 	return true;
 }
 
@@ -333,15 +356,18 @@ static void sources_make(struct sim *s)
 	s->sources = arena_new(s->arena, struct source, SOURCES);
 	assert(s->sources);
 	for (uint32_t i = 0; i < SOURCES; i++) {
-		s->sources[i] = (struct source){ .key = rng_below(&s->rng, KEYS + 2), .forgets = rng_chance(&s->rng, 200) };
-		sim_in(s, rng_wait(&s->rng, s->swarm.source_up), (struct sim_event){ .type = WHEN_SOURCE, .a = i });
+		s->sources[i] = (struct source){ .key = rng_below(&s->rng, KEYS + 2),
+			.forgets = rng_chance(&s->rng, 200) };
+		sim_in(s, rng_wait(&s->rng, s->swarm.source_up),
+		    (struct sim_event){ .type = WHEN_SOURCE, .a = i });
 	}
 }
 
 static void open_world(struct sim *s)
 {
-	static const enum sim_event_type begin[] = { WHEN_STORM, WHEN_RULES, WHEN_ODD_EVENT, WHEN_CHANGE, WHEN_TEST_PAGE,
-		WHEN_DIRECTORY, WHEN_CLOCK, WHEN_CRASH_ENGINE, WHEN_CRASH_NOTIFIER, WHEN_SCAN };
+	static const enum sim_event_type begin[] = { WHEN_STORM, WHEN_RULES, WHEN_ODD_EVENT,
+		WHEN_CHANGE, WHEN_TEST_PAGE, WHEN_DIRECTORY, WHEN_CLOCK, WHEN_CRASH_ENGINE,
+		WHEN_CRASH_NOTIFIER, WHEN_SCAN };
 	enum err e = arena_open(&mem_system, (size_t)4 << 30, &s->arena);
 	assert(e == OK);
 	e = map_open(&mem_system, 1, 1u << 24, &s->reached);
@@ -359,7 +385,8 @@ static void open_world(struct sim *s)
 	engine_open(s);
 	sources_make(s);
 	for (uint32_t i = 0; i < s->mood_count; i++)
-		sim_in(s, rng_wait(&s->rng, s->swarm.provider_ok), (struct sim_event){ .type = WHEN_PROVIDER, .a = i });
+		sim_in(s, rng_wait(&s->rng, s->swarm.provider_ok),
+		    (struct sim_event){ .type = WHEN_PROVIDER, .a = i });
 	for (size_t i = 0; i < ARRAY_COUNT(begin); i++)
 		sim_in(s, rng_wait(&s->rng, SPAN_S(86400)), (struct sim_event){ .type = begin[i] });
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What an event does to the alert that its key is about. A key is (source key, dedup key): the same dedup
- * key through another integration is another alert. Only a trigger makes something; acknowledge and resolve of an
- * unknown key are dropped and counted. Acknowledging is the incident's affair, an alert has only
- * triggered and resolved; a resolved alert is forgotten, so the next trigger makes a new one.
+ * What an event does to the alert that its key is about. A key is (source key, dedup key): the same
+ * dedup key through another integration is another alert. Only a trigger makes something;
+ * acknowledge and resolve of an unknown key are dropped and counted. Acknowledging is the
+ * incident's affair, an alert has only triggered and resolved; a resolved alert is forgotten, so
+ * the next trigger makes a new one.
  */
 #include "incident/core_priv.h"
 #include "base/surprise.h"
@@ -43,12 +44,13 @@ static struct cause cause_of(const struct signal *s)
 	return (struct cause){ .agent = s->agent, .channel = s->channel, .text = s->summary };
 }
 
-/* The incident that the new alert belongs to: its own; with too many open ones the newest of the service. */
+/* The incident that the new alert belongs to: its own; with too many open ones the newest of the
+ * service. */
 static ref incident_for(struct core *c, const struct signal *s, bool *ret_joins)
 {
 	ref svc = svc_find(c, s->service), newest = svc ? svc_at(c, svc)->newest : 0;
-	*ret_joins = newest != 0 &&
-	    surprise(c->pools[POOL_INC].count >= c->limits.incidents, "incident/incidents-full");
+	*ret_joins = newest != 0 && surprise(c->pools[POOL_INC].count >= c->limits.incidents,
+	                                "incident/incidents-full");
 	return *ret_joins ? newest : incident_new(c, s);
 }
 
@@ -82,9 +84,12 @@ static enum outcome act_new(struct core *c, ref a, const struct signal *s, ref *
 		inc->alerts_open++;
 	}
 	log_add(c, inc_at(c, i)->word,
-	    &(struct log_args){ .type = STR("trigger"), .agent = s->agent, .channel = s->channel,
-		.summary = effect_printf(c, "%s by %.*s: %.*s", joins ? "Another alert joined" : "Triggered",
-		    STR_ARG(s->agent), STR_ARG(s->summary)) });
+	    &(struct log_args){ .type = STR("trigger"),
+	        .agent = s->agent,
+	        .channel = s->channel,
+	        .summary = effect_printf(c, "%s by %.*s: %.*s",
+	            joins ? "Another alert joined" : "Triggered", STR_ARG(s->agent),
+	            STR_ARG(s->summary)) });
 	struct cause cause = cause_of(s);
 	if (joins)
 		return incident_event(c, i, INC_REPEAT, &cause);
@@ -114,9 +119,11 @@ static enum outcome act_repeat(struct core *c, ref a, const struct signal *s, re
 		alr_row_details(c, a, s->details);
 	*ret_inc = alr_at(c, a)->inc;
 	log_add(c, inc_at(c, *ret_inc)->word,
-	    &(struct log_args){ .type = STR("trigger"), .agent = s->agent, .channel = s->channel,
-		.summary = effect_printf(c, "Triggered again by %.*s: %.*s", STR_ARG(s->agent),
-		    STR_ARG(s->summary)) });
+	    &(struct log_args){ .type = STR("trigger"),
+	        .agent = s->agent,
+	        .channel = s->channel,
+	        .summary = effect_printf(
+	            c, "Triggered again by %.*s: %.*s", STR_ARG(s->agent), STR_ARG(s->summary)) });
 	return incident_event(c, *ret_inc, INC_REPEAT, &cause);
 }
 
@@ -135,9 +142,11 @@ static enum outcome act_resolve(struct core *c, ref a, const struct signal *s, r
 	if (inc_at(c, i)->alerts_open <= 1)
 		return incident_event(c, i, INC_RESOLVE, &cause);
 	log_add(c, inc_at(c, i)->word,
-	    &(struct log_args){ .type = STR("resolve"), .agent = s->agent, .channel = s->channel,
-		.summary = effect_printf(c, "One of its alerts was resolved by %.*s: %.*s",
-		    STR_ARG(s->agent), STR_ARG(text_str(alr_at(c, a)->summary))) });
+	    &(struct log_args){ .type = STR("resolve"),
+	        .agent = s->agent,
+	        .channel = s->channel,
+	        .summary = effect_printf(c, "One of its alerts was resolved by %.*s: %.*s",
+	            STR_ARG(s->agent), STR_ARG(text_str(alr_at(c, a)->summary))) });
 	inc_row(c, i)->alerts_open--;
 	alert_close(c, a);
 	return OUTCOME_DONE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The pager core's door: opens it, decides records one step at a time, and lets one look at its state.
- * What a record means for alerts, incidents and messages is in their tables.
+ * The pager core's door: opens it, decides records one step at a time, and lets one look at its
+ * state. What a record means for alerts, incidents and messages is in their tables.
  */
 #include "incident/core_priv.h"
 #include "base/surprise.h"
@@ -48,7 +48,8 @@ void core_set_directory(struct core *c, const struct directory *dir)
 	c->dir = dir;
 }
 
-/* -- what a record means ------------------------------------------------------------------------ */
+/* -- what a record means ------------------------------------------------------------------------
+ */
 
 static enum outcome decide_signal(struct core *c, enum event_action action, const struct signal *s,
     const struct service *service, ref *ret_inc)
@@ -70,14 +71,18 @@ static const struct service *service_named(const struct core *c, struct str name
 
 static enum outcome decide_event(struct core *c, const struct record_event *e)
 {
-	const struct integration *in = e->routing_key.len ? directory_integration(c->dir, e->routing_key) : NULL;
-	const struct service *service = in ? &c->dir->services[in->service] : service_named(c, e->service);
+	const struct integration *in =
+	    e->routing_key.len ? directory_integration(c->dir, e->routing_key) : NULL;
+	const struct service *service =
+	    in ? &c->dir->services[in->service] : service_named(c, e->service);
 	bool internal = str_eq(e->via, STR("internal"));
 	struct signal s = {
 		.source_key = e->routing_key.len ? e->routing_key : e->via,
 		.dedup_key = e->dedup_key,
 		.service = service ? service->name : STR(""),
-		.agent = in ? in->name : e->source.len ? e->source : e->via,
+		.agent = in              ? in->name
+		         : e->source.len ? e->source
+		                         : e->via,
 		.channel = internal ? STR("internal") : STR("events"),
 		.summary = str_utf8_first(e->summary.len ? e->summary : e->dedup_key, TITLE_MAX),
 		.details = e->details,
@@ -117,8 +122,11 @@ static void decide_rule_state(struct core *c, const struct record_rule_state *r)
 {
 	int32_t n = directory_rule(c->dir, r->rule);
 	const struct alert_rule *rule = n < 0 ? NULL : &c->dir->rules[n];
-	const struct service *service = rule && rule->service >= 0 ? &c->dir->services[rule->service] : NULL;
-	struct str summary = r->summary.len ? r->summary : rule && rule->summary.len ? rule->summary : r->rule;
+	const struct service *service =
+	    rule && rule->service >= 0 ? &c->dir->services[rule->service] : NULL;
+	struct str summary = r->summary.len              ? r->summary
+	                     : rule && rule->summary.len ? rule->summary
+	                                                 : r->rule;
 	struct signal s = {
 		.source_key = effect_printf(c, "rule:%.*s", STR_ARG(r->rule)),
 		.dedup_key = rule_dedup(c, r),
@@ -137,7 +145,8 @@ static void decide_rule_state(struct core *c, const struct record_rule_state *r)
 		proof_add(c, STR("rule"), r->rule, STR("fired"), inc_at(c, inc)->word);
 }
 
-/* Who acts through a page's link has that page: it arrived, and so does what is sent to this contact. */
+/* Who acts through a page's link has that page: it arrived, and so does what is sent to this
+ * contact. */
 static struct str link_proves(struct core *c, const struct record_command *cmd)
 {
 	ref m = msg_find(c, id_word(&cmd->message));
@@ -183,8 +192,10 @@ static enum outcome decide_test_page(struct core *c, const struct record_test_pa
 		if (t->contact.len && !str_eq(t->contact, list[i].name))
 			continue;
 		any = true;
-		(void)message_intend(c, &(struct page){ .purpose = PURPOSE_TEST, .urgent = true,
-		    .user = t->user, .contact = &list[i] });
+		(void)message_intend(c, &(struct page){ .purpose = PURPOSE_TEST,
+		                            .urgent = true,
+		                            .user = t->user,
+		                            .contact = &list[i] });
 	}
 	return any ? OUTCOME_DONE : OUTCOME_NO_SUCH;
 }
@@ -235,12 +246,15 @@ static enum outcome decide(struct core *c, const struct record *rec)
 	return OUTCOME_DONE;
 }
 
-/* -- a step ------------------------------------------------------------------------------------- */
+/* -- a step -------------------------------------------------------------------------------------
+ */
 
 static void fire(struct core *c, const struct tmr *t)
 {
-	struct cause cause = { .agent = STR("timeout"), .channel = STR("timeout"),
-		.user = text_str(t->user), .contact = text_str(t->contact) };
+	struct cause cause = { .agent = STR("timeout"),
+		.channel = STR("timeout"),
+		.user = text_str(t->user),
+		.contact = text_str(t->contact) };
 	ref subject = t->subject;
 	enum timer_type type = t->type;
 	timer_clear(c, t->self); /* its texts live to the step's end */
@@ -281,7 +295,8 @@ static void shift(struct core *c, struct span by)
 		tmr_row(c, r);
 }
 
-enum err core_step(struct core *c, const struct record *rec, struct effects *fx, enum outcome *ret_outcome)
+enum err core_step(
+    struct core *c, const struct record *rec, struct effects *fx, enum outcome *ret_outcome)
 {
 	assert(c->dir && rec->seq > 0 && rec->type < RECORD_TYPE_COUNT);
 	if (fx->err != OK)
@@ -315,7 +330,8 @@ enum err core_step(struct core *c, const struct record *rec, struct effects *fx,
 	return OK;
 }
 
-/* -- looking ------------------------------------------------------------------------------------ */
+/* -- looking ------------------------------------------------------------------------------------
+ */
 
 struct wall core_next_due(const struct core *c)
 {
@@ -323,7 +339,8 @@ struct wall core_next_due(const struct core *c)
 	return (struct wall){ node ? node->key : INT64_MAX };
 }
 
-size_t core_outbox(const struct core *c, struct wall now, const struct message **ret_rows, size_t max)
+size_t core_outbox(
+    const struct core *c, struct wall now, const struct message **ret_rows, size_t max)
 {
 	size_t n = 0;
 	(void)now; /* what waits for its next attempt has a timer */

@@ -2,10 +2,11 @@
  *
  * What the files of the pager core share: the objects it holds, and the only ways to change them.
  *
- * A step is atomic: it happens whole or not at all, even when memory or the effects' arena refuses in
- * its middle. So an object is only ever written through x_edit(), which first saves it in the step's
- * journal; what cannot be saved is not written (edit returns a sink that nobody reads), `err` is set, and the
- * step's end takes everything back. The machines above this line therefore need no error handling.
+ * A step is atomic: it happens whole or not at all, even when memory or the effects' arena refuses
+ * in its middle. So an object is only ever written through x_edit(), which first saves it in the
+ * step's journal; what cannot be saved is not written (edit returns a sink that nobody reads),
+ * `err` is set, and the step's end takes everything back. The machines above this line therefore
+ * need no error handling.
  *
  * Objects live in pools and are named by a ref (0 = none), texts are interned and counted. Neither
  * refs nor addresses ever reach an output: what is shown is ordered by id.
@@ -28,7 +29,8 @@ enum head_flag {
 
 struct head {
 	uint32_t mark;   /* the step that saved it last */
-	uint32_t effect; /* 1 + index of its effect in this step, 0 = none (valid when mark is the step's) */
+	uint32_t effect; /* 1 + index of its effect in this step, 0 = none (valid when mark is the
+	                    step's) */
 	uint8_t flags;
 };
 
@@ -62,7 +64,8 @@ struct alr {
 	struct text *source, *dedup, *summary;
 };
 
-/* Held: what is unsettled, and of an open incident the newest accepted and the newest failed page per contact. */
+/* Held: what is unsettled, and of an open incident the newest accepted and the newest failed page
+ * per contact. */
 struct msg {
 	struct head h;
 	uint8_t purpose, state, type, attempt;
@@ -78,8 +81,8 @@ struct tmr {
 	uint8_t type;
 	uint16_t rule;
 	ref self, prev, next;
-	ref subject;             /* an inc, or a msg for retry and receipt */
-	struct heap_node node;   /* key: due in ns, tie: the id's word */
+	ref subject;           /* an inc, or a msg for retry and receipt */
+	struct heap_node node; /* key: due in ns, tie: the id's word */
 	struct text *user, *contact;
 };
 
@@ -91,7 +94,8 @@ struct svc {
 };
 
 struct pool {
-	uint32_t size, count, top; /* bytes of one, live ones, slots ever used (slot 0 is the sink) */
+	uint32_t size, count,
+	    top; /* bytes of one, live ones, slots ever used (slot 0 is the sink) */
 	ref free;
 	char **chunks;
 	uint32_t chunk_count, chunk_cap;
@@ -161,19 +165,51 @@ struct look {
 void *obj_at(const struct core *c, enum pool_id pool, ref r); /* to read; r may be 0: the sink */
 void *obj_edit(struct core *c, enum pool_id pool, ref r);     /* to write, saved before */
 ref obj_new(struct core *c, enum pool_id pool);               /* zeroed; 0 when it failed */
-void obj_drop(struct core *c, enum pool_id pool, ref r);      /* gone at the step's end, with its texts */
-bool obj_next(const struct core *c, enum pool_id pool, ref *r); /* walks the live ones; start with 0 */
+void obj_drop(
+    struct core *c, enum pool_id pool, ref r); /* gone at the step's end, with its texts */
+bool obj_next(
+    const struct core *c, enum pool_id pool, ref *r); /* walks the live ones; start with 0 */
 
-static inline const struct inc *inc_at(const struct core *c, ref r) { return obj_at(c, POOL_INC, r); }
-static inline const struct alr *alr_at(const struct core *c, ref r) { return obj_at(c, POOL_ALR, r); }
-static inline const struct msg *msg_at(const struct core *c, ref r) { return obj_at(c, POOL_MSG, r); }
-static inline const struct tmr *tmr_at(const struct core *c, ref r) { return obj_at(c, POOL_TMR, r); }
-static inline const struct svc *svc_at(const struct core *c, ref r) { return obj_at(c, POOL_SVC, r); }
-static inline struct inc *inc_edit(struct core *c, ref r) { return obj_edit(c, POOL_INC, r); }
-static inline struct alr *alr_edit(struct core *c, ref r) { return obj_edit(c, POOL_ALR, r); }
-static inline struct msg *msg_edit(struct core *c, ref r) { return obj_edit(c, POOL_MSG, r); }
-static inline struct tmr *tmr_edit(struct core *c, ref r) { return obj_edit(c, POOL_TMR, r); }
-static inline struct svc *svc_edit(struct core *c, ref r) { return obj_edit(c, POOL_SVC, r); }
+static inline const struct inc *inc_at(const struct core *c, ref r)
+{
+	return obj_at(c, POOL_INC, r);
+}
+static inline const struct alr *alr_at(const struct core *c, ref r)
+{
+	return obj_at(c, POOL_ALR, r);
+}
+static inline const struct msg *msg_at(const struct core *c, ref r)
+{
+	return obj_at(c, POOL_MSG, r);
+}
+static inline const struct tmr *tmr_at(const struct core *c, ref r)
+{
+	return obj_at(c, POOL_TMR, r);
+}
+static inline const struct svc *svc_at(const struct core *c, ref r)
+{
+	return obj_at(c, POOL_SVC, r);
+}
+static inline struct inc *inc_edit(struct core *c, ref r)
+{
+	return obj_edit(c, POOL_INC, r);
+}
+static inline struct alr *alr_edit(struct core *c, ref r)
+{
+	return obj_edit(c, POOL_ALR, r);
+}
+static inline struct msg *msg_edit(struct core *c, ref r)
+{
+	return obj_edit(c, POOL_MSG, r);
+}
+static inline struct tmr *tmr_edit(struct core *c, ref r)
+{
+	return obj_edit(c, POOL_TMR, r);
+}
+static inline struct svc *svc_edit(struct core *c, ref r)
+{
+	return obj_edit(c, POOL_SVC, r);
+}
 
 static inline struct str text_str(const struct text *t)
 {
@@ -237,7 +273,8 @@ void rows_fill(struct core *c);
 /* A new effect of its own, or NULL; texts by effect_str (a copy in the arena). */
 struct effect *effect_add(struct core *c, enum effect_type type);
 struct str effect_str(struct core *c, struct str s);
-struct str effect_printf(struct core *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct str effect_printf(struct core *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 uint64_t word_new(struct core *c);
 /* Timers as rows; r may be 0. */
 ref timer_set(struct core *c, enum timer_type type, ref subject, struct wall due);
@@ -252,7 +289,8 @@ struct jw body_start(struct core *c);
 struct str body_end(struct core *c, struct jw *w);
 struct str subject_route(struct core *c, const struct msg *m);
 struct str subject_person(struct core *c, const struct msg *m);
-void proof_add(struct core *c, struct str kind, struct str subject, struct str by, uint64_t evidence);
+void proof_add(
+    struct core *c, struct str kind, struct str subject, struct str by, uint64_t evidence);
 void proof_broken(struct core *c, struct str kind, struct str subject);
 
 /* -- alert_table.c ----------------------------------------------------------------------------- */
@@ -265,21 +303,22 @@ struct signal {
 	struct str summary, details;
 	enum severity severity;
 };
-enum outcome alert_event(struct core *c, enum event_action action, const struct signal *s, ref *ret_inc);
+enum outcome alert_event(
+    struct core *c, enum event_action action, const struct signal *s, ref *ret_inc);
 /* Resolves it and lets it go; its incident's counts are the caller's. */
 void alert_close(struct core *c, ref alr);
 
 /* -- incident_table.c -------------------------------------------------------------------------- */
 
 enum inc_event {
-	INC_REPEAT,      /* one of its alerts was triggered again, or another joined */
+	INC_REPEAT, /* one of its alerts was triggered again, or another joined */
 	INC_ACKNOWLEDGE,
 	INC_UNACKNOWLEDGE,
 	INC_RESOLVE,
-	INC_ESCALATE,    /* a person wants the next step now */
+	INC_ESCALATE, /* a person wants the next step now */
 	INC_NOTE,
-	INC_STEP_OVER,   /* the step's delay is over */
-	INC_NOTIFY_DUE,  /* a personal rule's delay is over */
+	INC_STEP_OVER,  /* the step's delay is over */
+	INC_NOTIFY_DUE, /* a personal rule's delay is over */
 	INC_ACK_TIMEOUT,
 	INC_AUTO_RESOLVE,
 	INC_EVENT_COUNT
@@ -288,7 +327,8 @@ struct cause {
 	struct str agent, channel, text;
 	struct str user, contact; /* INC_NOTIFY_DUE */
 };
-enum outcome incident_event(struct core *c, ref inc, enum inc_event event, const struct cause *cause);
+enum outcome incident_event(
+    struct core *c, ref inc, enum inc_event event, const struct cause *cause);
 ref incident_new(struct core *c, const struct signal *s);
 
 /* -- escalation.c: whom to page and when ------------------------------------------------------- */
@@ -303,9 +343,11 @@ void escalation_page(struct core *c, ref inc, struct str user);
 void escalation_notify_due(struct core *c, ref inc, struct str user, struct str contact);
 /* Pages the other contacts of the message's user that were not tried while it was under way. */
 void escalation_others(struct core *c, ref inc, ref msg);
-/* The page to this user's contact failed for good: his other contacts, the next step or the fallback. */
+/* The page to this user's contact failed for good: his other contacts, the next step or the
+ * fallback. */
 void escalation_failed(struct core *c, ref inc, ref msg);
-/* Promise 2: a triggered incident has a timer that pages, a page on its way, or somebody was told. */
+/* Promise 2: a triggered incident has a timer that pages, a page on its way, or somebody was told.
+ */
 void escalation_care(struct core *c, ref inc);
 /* Clears the timers that page. */
 void escalation_stop(struct core *c, ref inc);
@@ -329,14 +371,15 @@ enum msg_event {
 };
 enum outcome message_event(struct core *c, ref m, enum msg_event event, struct wall next);
 struct page {
-	ref inc;                /* 0 for a test page and the news that an incident is over */
+	ref inc; /* 0 for a test page and the news that an incident is over */
 	uint64_t inc_word;
 	enum message_purpose purpose;
 	bool urgent;
-	struct str user;        /* "" = the fallback */
+	struct str user; /* "" = the fallback */
 	const struct contact *contact;
 };
-/* True: a page to this contact is on its way (a new one, or one that has not arrived yet). False: no room. */
+/* True: a page to this contact is on its way (a new one, or one that has not arrived yet). False:
+ * no room. */
 bool message_intend(struct core *c, const struct page *page);
 /* Tells whom this message told that the incident is over. */
 void message_all_clear(struct core *c, ref m);
@@ -344,8 +387,8 @@ void message_all_clear(struct core *c, ref m);
 enum outcome message_fail(struct core *c, ref m, enum receipt_state how, struct str error);
 enum outcome message_receipt(struct core *c, const struct record_receipt *r);
 void message_timer(struct core *c, ref m, enum timer_type type);
-/* Lets go of a settled message unless it is still of use: of an incident's settled pages to one contact
- * only the newest good one and the newest failed one are held. */
+/* Lets go of a settled message unless it is still of use: of an incident's settled pages to one
+ * contact only the newest good one and the newest failed one are held. */
 void message_settle(struct core *c, ref m);
 bool message_is_wanted(const struct core *c, ref m);
 static inline bool message_is_unsettled(const struct msg *m)

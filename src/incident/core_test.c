@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the scenarios do not see: a step is atomic whatever refuses memory, a loaded core decides as the one that
- * never stopped, storms lose no page, limits have answers.
+ * What the scenarios do not see: a step is atomic whatever refuses memory, a loaded core decides as
+ * the one that never stopped, storms lose no page, limits have answers.
  */
 #include "incident/test_world_priv.h"
 #include "base/hash.h"
@@ -20,7 +20,8 @@ struct inbox {
 	size_t count;
 };
 
-/* -- hashes of effects and states --------------------------------------------------------------- */
+/* -- hashes of effects and states ---------------------------------------------------------------
+ */
 
 static uint64_t h(uint64_t x, struct str s)
 {
@@ -33,7 +34,8 @@ static uint64_t h_incident(uint64_t x, const struct incident *v)
 	x = hash_mix(x, v->number << 8 | (uint64_t)v->status << 4 | (uint64_t)v->urgency);
 	x = hash_mix(hash_mix(x, (uint64_t)v->changed_at.ns), (uint64_t)v->acknowledged_at.ns);
 	x = hash_mix(x, (uint64_t)v->step << 32 | v->loop);
-	return hash_mix(x, (uint64_t)v->alerts_open << 8 | (uint64_t)v->told << 2 | (uint64_t)v->exhausted << 1 | v->nobody);
+	return hash_mix(x, (uint64_t)v->alerts_open << 8 | (uint64_t)v->told << 2 |
+	                       (uint64_t)v->exhausted << 1 | v->nobody);
 }
 
 static uint64_t h_message(uint64_t x, const struct message *v)
@@ -57,11 +59,15 @@ static uint64_t h_effects(uint64_t x, const struct effects *fx, size_t from)
 		x = hash_mix(x, (uint64_t)e->type);
 		switch (e->type) {
 		case EFFECT_INCIDENT: x = h_incident(x, &e->incident); break;
-		case EFFECT_ALERT: x = h(h(h(x, id_str(&e->alert.id)), e->alert.summary), e->alert.details); break;
+		case EFFECT_ALERT:
+			x = h(h(h(x, id_str(&e->alert.id)), e->alert.summary), e->alert.details);
+			break;
 		case EFFECT_MESSAGE: x = h_message(x, &e->message); break;
 		case EFFECT_TIMER_SET: x = h_timer(x, &e->timer); break;
 		case EFFECT_TIMER_CLEAR: x = h(x, id_str(&e->timer.id)); break;
-		case EFFECT_LOG: x = h(h(h(x, id_str(&e->log.id)), e->log.summary), e->log.body); break;
+		case EFFECT_LOG:
+			x = h(h(h(x, id_str(&e->log.id)), e->log.summary), e->log.body);
+			break;
 		case EFFECT_PROOF: x = h(h(x, e->proof.kind), e->proof.subject); break;
 		case EFFECT_CHANGE_EVENT: x = h(x, e->change.summary); break;
 		case EFFECT_TYPE_COUNT: assert_true(false);
@@ -89,7 +95,8 @@ static uint64_t h_state(const struct core *c)
 	return sum;
 }
 
-/* -- a history to work with --------------------------------------------------------------------- */
+/* -- a history to work with ---------------------------------------------------------------------
+ */
 
 static void step(struct core *c, struct record *rec, struct arena *a, uint64_t *hash)
 {
@@ -112,15 +119,20 @@ static struct record *add(struct inbox *in, int64_t at_s, struct record rec)
 static struct record event(const char *routing, const char *key, enum event_action action)
 {
 	return (struct record){ .type = RECORD_EVENT,
-		.event = { .routing_key = str_c(routing), .action = action, .dedup_key = str_c(key),
-		    .summary = STR("it is broken"), .details = STR("{\"a\":1}"), .source = STR("s"), .via = STR("v2") } };
+		.event = { .routing_key = str_c(routing),
+		    .action = action,
+		    .dedup_key = str_c(key),
+		    .summary = STR("it is broken"),
+		    .details = STR("{\"a\":1}"),
+		    .source = STR("s"),
+		    .via = STR("v2") } };
 }
 
 /* Hands over what is there and answers as `how` says, in turn. */
 static void deliver(struct inbox *in, struct core *c, struct arena *a, int64_t at_s, uint64_t *hash)
 {
-	static const enum receipt_state how[] = { RECEIPT_ACCEPTED, RECEIPT_FAILED_RETRY, RECEIPT_UNKNOWN,
-		RECEIPT_FAILED_FINAL, RECEIPT_CANCELLED, RECEIPT_DELIVERED };
+	static const enum receipt_state how[] = { RECEIPT_ACCEPTED, RECEIPT_FAILED_RETRY,
+		RECEIPT_UNKNOWN, RECEIPT_FAILED_FINAL, RECEIPT_CANCELLED, RECEIPT_DELIVERED };
 	const struct message *rows[8];
 	struct id *ids = in->ids[in->count];
 	size_t n = core_outbox(c, (struct wall){ 0 }, rows, 8);
@@ -131,10 +143,14 @@ static void deliver(struct inbox *in, struct core *c, struct arena *a, int64_t a
 	}
 	if (n == 0)
 		return;
-	step(c, add(in, at_s, (struct record){ .type = RECORD_HANDOVER, .handover = { ids, (uint32_t)n } }), a, hash);
+	step(c,
+	    add(in, at_s,
+	        (struct record){ .type = RECORD_HANDOVER, .handover = { ids, (uint32_t)n } }),
+	    a, hash);
 	for (size_t i = 0; i < n; i++) {
 		struct record receipt = { .type = RECORD_RECEIPT,
-			.receipt = { ids[i], attempts[i], how[in->count % ARRAY_COUNT(how)], STR(""), STR("ref"), STR("err") } };
+			.receipt = { ids[i], attempts[i], how[in->count % ARRAY_COUNT(how)],
+			    STR(""), STR("ref"), STR("err") } };
 		step(c, add(in, at_s, receipt), a, hash);
 	}
 }
@@ -142,15 +158,28 @@ static void deliver(struct inbox *in, struct core *c, struct arena *a, int64_t a
 /* A history in which about everything happens, recorded while it is decided. */
 static uint64_t history_make(struct inbox *in)
 {
-	static const struct { const char *routing, *key; enum event_action action; } events[] = {
-		{ "k-web", "a", EVENT_TRIGGER }, { "k-web", "a", EVENT_TRIGGER }, { "k-team", "b", EVENT_TRIGGER },
-		{ "k-night", "c", EVENT_TRIGGER }, { "k-batch", "d", EVENT_TRIGGER }, { "nonsense", "e", EVENT_TRIGGER },
-		{ "k-shift", "f", EVENT_TRIGGER }, { "k-auto", "g", EVENT_TRIGGER }, { "k-shift", "f", EVENT_ACKNOWLEDGE },
-		{ "k-web", "a", EVENT_RESOLVE }, { "k-web", "zz", EVENT_RESOLVE }, { "k-web", "a", EVENT_TRIGGER },
+	static const struct {
+		const char *routing, *key;
+		enum event_action action;
+	} events[] = {
+		{ "k-web", "a", EVENT_TRIGGER },
+		{ "k-web", "a", EVENT_TRIGGER },
+		{ "k-team", "b", EVENT_TRIGGER },
+		{ "k-night", "c", EVENT_TRIGGER },
+		{ "k-batch", "d", EVENT_TRIGGER },
+		{ "nonsense", "e", EVENT_TRIGGER },
+		{ "k-shift", "f", EVENT_TRIGGER },
+		{ "k-auto", "g", EVENT_TRIGGER },
+		{ "k-shift", "f", EVENT_ACKNOWLEDGE },
+		{ "k-web", "a", EVENT_RESOLVE },
+		{ "k-web", "zz", EVENT_RESOLVE },
+		{ "k-web", "a", EVENT_TRIGGER },
 	};
-	static const struct record_rule_state states[] = { { .rule = STR_INIT("load"), .labels = STR_INIT("{}"), .firing = true },
+	static const struct record_rule_state states[] = {
+		{ .rule = STR_INIT("load"), .labels = STR_INIT("{}"), .firing = true },
 		{ .rule = STR_INIT("load"), .labels = STR_INIT("{}"), .firing = false },
-		{ .rule = STR_INIT("who"), .labels = STR_INIT("{\"x\":\"y\"}"), .firing = true } };
+		{ .rule = STR_INIT("who"), .labels = STR_INIT("{\"x\":\"y\"}"), .firing = true }
+	};
 	struct core *c = NULL;
 	struct arena *a = NULL;
 	uint64_t hash = 1;
@@ -160,13 +189,23 @@ static uint64_t history_make(struct inbox *in)
 	assert_int_equal(core_open(&mem_system, LIMITS, &c), OK);
 	core_set_directory(c, &town);
 	for (size_t i = 0; i < ARRAY_COUNT(events); i++) {
-		step(c, add(in, t, event(events[i].routing, events[i].key, events[i].action)), a, &hash);
+		step(c, add(in, t, event(events[i].routing, events[i].key, events[i].action)), a,
+		    &hash);
 		deliver(in, c, a, t += 7, &hash);
 	}
-	step(c, add(in, t, (struct record){ .type = RECORD_RULES, .rules = { STR("alerts"), states, 3 } }), a, &hash);
-	step(c, add(in, t, (struct record){ .type = RECORD_TEST_PAGE, .test_page = { .user = STR("bo") } }), a, &hash);
-	step(c, add(in, t, (struct record){ .type = RECORD_CHANGE, .change = { .summary = STR("x") } }), a, &hash);
-	step(c, add(in, t, (struct record){ .type = RECORD_TICK, .tick = { SPAN_S(5) } }), a, &hash);
+	step(c,
+	    add(in, t,
+	        (struct record){ .type = RECORD_RULES, .rules = { STR("alerts"), states, 3 } }),
+	    a, &hash);
+	step(c,
+	    add(in, t,
+	        (struct record){ .type = RECORD_TEST_PAGE, .test_page = { .user = STR("bo") } }),
+	    a, &hash);
+	step(c,
+	    add(in, t, (struct record){ .type = RECORD_CHANGE, .change = { .summary = STR("x") } }),
+	    a, &hash);
+	step(
+	    c, add(in, t, (struct record){ .type = RECORD_TICK, .tick = { SPAN_S(5) } }), a, &hash);
 	for (int i = 0; i < 12; i++) {
 		step(c, add(in, t += 200, (struct record){ .type = RECORD_TICK }), a, &hash);
 		deliver(in, c, a, t, &hash);
@@ -174,9 +213,13 @@ static uint64_t history_make(struct inbox *in)
 		size_t at = 0;
 		if (!core_next_incident(c, &at, &row))
 			break;
-		struct record_command cmd = { .type = (enum command_type)(i % COMMAND_TYPE_COUNT), .incident = row->id,
-			.actor = STR("bo"), .via = STR("ui"), .text = STR("note") };
-		step(c, add(in, t, (struct record){ .type = RECORD_COMMAND, .command = cmd }), a, &hash);
+		struct record_command cmd = { .type = (enum command_type)(i % COMMAND_TYPE_COUNT),
+			.incident = row->id,
+			.actor = STR("bo"),
+			.via = STR("ui"),
+			.text = STR("note") };
+		step(c, add(in, t, (struct record){ .type = RECORD_COMMAND, .command = cmd }), a,
+		    &hash);
 		deliver(in, c, a, t, &hash);
 	}
 	core_close(&c);
@@ -194,8 +237,8 @@ static void test_same_history(void **state)
 	assert_true(first == again);
 }
 
-/* Fail the n-th allocation of a whole history, for all n: the step says so, nothing has changed, and decided again
- * it gives what it would have given. */
+/* Fail the n-th allocation of a whole history, for all n: the step says so, nothing has changed,
+ * and decided again it gives what it would have given. */
 static void test_torture_memory(void **state)
 {
 	(void)state;
@@ -227,7 +270,8 @@ static void test_torture_memory(void **state)
 				assert_true(h_state(c) == before);
 				met_now = true;
 				fx = effects_make(a);
-				assert_int_equal(core_step(c, &inbox.records[i], &fx, &outcome), OK);
+				assert_int_equal(
+				    core_step(c, &inbox.records[i], &fx, &outcome), OK);
 			}
 			hash = h_effects(hash_mix(hash, (uint64_t)outcome), &fx, 0);
 			arena_reset(a);
@@ -264,7 +308,8 @@ static void test_torture_effects(void **state)
 			if (e == OK)
 				hash = h_effects(hash_mix(hash, (uint64_t)outcome), &fx, 0);
 			else
-				assert_true(e == ERR_LIMIT && h_state(c) == before && fx.count == 0);
+				assert_true(
+				    e == ERR_LIMIT && h_state(c) == before && fx.count == 0);
 			refused += e != OK;
 			arena_close(&a);
 			if (e == OK)
@@ -276,7 +321,8 @@ static void test_torture_effects(void **state)
 	core_close(&c);
 }
 
-/* -- storms and limits -------------------------------------------------------------------------- */
+/* -- storms and limits --------------------------------------------------------------------------
+ */
 
 struct storm {
 	struct core *core;
@@ -323,10 +369,12 @@ static size_t storm_drain(struct storm *s, size_t window)
 		assert_true(n <= window);
 		for (size_t i = 0; i < n; i++)
 			ids[i] = rows[i]->id;
-		storm_step(s, (struct record){ .type = RECORD_HANDOVER, .handover = { ids, (uint32_t)n } });
+		storm_step(s,
+		    (struct record){ .type = RECORD_HANDOVER, .handover = { ids, (uint32_t)n } });
 		for (size_t i = 0; i < n; i++) {
-			storm_step(s, (struct record){ .type = RECORD_RECEIPT, .receipt = { ids[i], 1, RECEIPT_ACCEPTED,
-				STR(""), STR(""), STR("") } });
+			storm_step(s, (struct record){ .type = RECORD_RECEIPT,
+			                  .receipt = { ids[i], 1, RECEIPT_ACCEPTED, STR(""),
+			                      STR(""), STR("") } });
 		}
 	}
 	return total;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whom to page and when. A policy's steps are walked in order, `loops` times over; each step pages who is
- * on call by his own rules and waits its delay. Steps on which nobody can be paged are passed over at once,
- * and when that leaves nobody at all the fallback contacts are paged and the walk is tried again every few
- * minutes, for as long as nobody has acknowledged.
+ * Whom to page and when. A policy's steps are walked in order, `loops` times over; each step pages
+ * who is on call by his own rules and waits its delay. Steps on which nobody can be paged are
+ * passed over at once, and when that leaves nobody at all the fallback contacts are paged and the
+ * walk is tried again every few minutes, for as long as nobody has acknowledged.
  *
  *   position              the delay is over, or everything that it sent has failed
  *   step k of n           step k+1 (the next one where somebody can be paged)
@@ -21,9 +21,9 @@
 
 #include <assert.h>
 
-#define AGAIN_AFTER SPAN_S(300)  /* the fallback, and looking for somebody */
-#define ROOM_AFTER SPAN_S(30)    /* a page for which there was no room */
-#define STEP_USERS_MAX 128       /* of one step; more are not paged, and that is a surprise */
+#define AGAIN_AFTER SPAN_S(300) /* the fallback, and looking for somebody */
+#define ROOM_AFTER SPAN_S(30)   /* a page for which there was no room */
+#define STEP_USERS_MAX 128      /* of one step; more are not paged, and that is a surprise */
 
 struct who {
 	uint32_t count;
@@ -69,7 +69,8 @@ static void escalate_at(struct core *c, ref i, struct span after)
 	timer_set(c, TIMER_ESCALATE, i, wall_add(c->now, after));
 }
 
-/* -- who ---------------------------------------------------------------------------------------- */
+/* -- who ----------------------------------------------------------------------------------------
+ */
 
 bool contact_is_usable(const struct core *c, const struct contact *contact)
 {
@@ -114,7 +115,8 @@ static void who_of_step(const struct core *c, const struct policy_step *step, st
 	}
 }
 
-/* -- paging one --------------------------------------------------------------------------------- */
+/* -- paging one ---------------------------------------------------------------------------------
+ */
 
 static void notify_at(struct core *c, ref i, struct str user, const struct contact *contact,
     uint32_t rule, struct span after)
@@ -128,9 +130,12 @@ static void notify_at(struct core *c, ref i, struct str user, const struct conta
 
 static void page_contact(struct core *c, ref i, struct str user, const struct contact *contact)
 {
-	const struct page page = { .inc = i, .inc_word = inc_at(c, i)->word,
-		.purpose = PURPOSE_INCIDENT, .urgent = inc_at(c, i)->urgency == URGENCY_HIGH,
-		.user = user, .contact = contact };
+	const struct page page = { .inc = i,
+		.inc_word = inc_at(c, i)->word,
+		.purpose = PURPOSE_INCIDENT,
+		.urgent = inc_at(c, i)->urgency == URGENCY_HIGH,
+		.user = user,
+		.contact = contact };
 	if (!message_intend(c, &page) && c->pools[POOL_TMR].count < c->limits.timers)
 		notify_at(c, i, user, contact, 0, ROOM_AFTER);
 }
@@ -196,10 +201,11 @@ static void page_fallback(struct core *c, ref i)
 	}
 }
 
-/* -- walking ------------------------------------------------------------------------------------ */
+/* -- walking ------------------------------------------------------------------------------------
+ */
 
-static void log_assign(struct core *c, ref i, const struct who *who, enum assign_how how,
-    const struct cause *cause)
+static void log_assign(
+    struct core *c, ref i, const struct who *who, enum assign_how how, const struct cause *cause)
 {
 	char names[512];
 	size_t len = 0;
@@ -219,12 +225,12 @@ static void log_assign(struct core *c, ref i, const struct who *who, enum assign
 	struct str agent = how == ASSIGN_PERSON ? cause->agent : STR("timeout");
 	log_add(c, inc->word,
 	    &(struct log_args){ .type = escalates ? STR("escalate") : STR("assign"),
-		.agent = escalates ? agent : STR("auto"),
-		.channel = how == ASSIGN_PERSON	       ? cause->channel :
-		    how == ASSIGN_DELAY	       ? STR("timeout") :
-						 STR("auto"),
-		.summary = effect_printf(c, "%s %.*s (step %u)", escalates ? "Escalated to" : "Assigned to",
-		    (int)len, names, inc->step + 1) });
+	        .agent = escalates ? agent : STR("auto"),
+	        .channel = how == ASSIGN_PERSON  ? cause->channel
+	                   : how == ASSIGN_DELAY ? STR("timeout")
+	                                         : STR("auto"),
+	        .summary = effect_printf(c, "%s %.*s (step %u)",
+	            escalates ? "Escalated to" : "Assigned to", (int)len, names, inc->step + 1) });
 }
 
 /* Somebody was found at (step, loop). The timer comes first: what it covers has a higher id. */
@@ -259,8 +265,10 @@ static void nobody(struct core *c, ref i)
 		inc_row(c, i)->nobody = true;
 		c->v.counters.nobody_on_call++;
 		log_add(c, inc_at(c, i)->word,
-		    &(struct log_args){ .type = STR("escalate"), .agent = STR("auto"), .channel = STR("auto"),
-			.summary = STR("Nobody is on call: the fallback contacts are paged") });
+		    &(struct log_args){ .type = STR("escalate"),
+		        .agent = STR("auto"),
+		        .channel = STR("auto"),
+		        .summary = STR("Nobody is on call: the fallback contacts are paged") });
 	}
 	inc_row(c, i)->step = inc_row(c, i)->loop = 0;
 	fallback(c, i);
@@ -273,8 +281,10 @@ static void exhausted(struct core *c, ref i)
 	c->v.counters.exhausted++;
 	timers_clear(c, i, TIMER_ESCALATE);
 	log_add(c, inc->word,
-	    &(struct log_args){ .type = STR("exhaust_escalation_path"), .agent = STR("timeout"),
-		.channel = STR("timeout"), .summary = STR("The escalation policy has come to its end") });
+	    &(struct log_args){ .type = STR("exhaust_escalation_path"),
+	        .agent = STR("timeout"),
+	        .channel = STR("timeout"),
+	        .summary = STR("The escalation policy has come to its end") });
 	if (!inc->told)
 		fallback(c, i);
 }
@@ -302,8 +312,9 @@ void escalation_go(struct core *c, ref i, uint32_t step, uint32_t loop, enum ass
 			if (how == ASSIGN_DELAY)
 				log_add(c, inc_at(c, i)->word,
 				    &(struct log_args){ .type = STR("repeat_escalation_path"),
-					.agent = STR("timeout"), .channel = STR("timeout"),
-					.summary = STR("The escalation policy begins anew") });
+				        .agent = STR("timeout"),
+				        .channel = STR("timeout"),
+				        .summary = STR("The escalation policy begins anew") });
 		}
 		who_of_step(c, &policy->steps[step], &who);
 		if (who.count == 0)
@@ -320,11 +331,13 @@ void escalation_go(struct core *c, ref i, uint32_t step, uint32_t loop, enum ass
 void escalation_next(struct core *c, ref i, enum assign_how how, const struct cause *cause)
 {
 	const struct inc *inc = inc_at(c, i);
-#ifdef QUIS_SEEDED_BUG /* a test of the simulator: it must notice that the walk stops after the second step */
+#ifdef QUIS_SEEDED_BUG /* a test of the simulator: it must notice that the walk stops after the \
+                          second step */
 	if (inc->step == 1)
 		return;
 #endif
-	if (how == ASSIGN_DELAY && (inc->exhausted || (inc->urgency == URGENCY_LOW && !inc->nobody))) {
+	if (how == ASSIGN_DELAY &&
+	    (inc->exhausted || (inc->urgency == URGENCY_LOW && !inc->nobody))) {
 		if (!inc->told)
 			fallback(c, i);
 		return;
@@ -335,7 +348,8 @@ void escalation_next(struct core *c, ref i, enum assign_how how, const struct ca
 		escalation_go(c, i, inc->step + 1, inc->loop, how, cause);
 }
 
-/* -- when pages fail ------------------------------------------------------------------------------ */
+/* -- when pages fail ------------------------------------------------------------------------------
+ */
 
 void escalation_others(struct core *c, ref i, ref msg)
 {
@@ -347,10 +361,11 @@ void escalation_others(struct core *c, ref i, ref msg)
 	for (uint32_t n = 0; n < u->contact_count; n++) {
 		const struct text *name = text_find(c, u->contacts[n].name);
 		bool tried = name && name == failed->contact;
-		for (ref o = inc_at(c, i)->messages; o != 0 && name && !tried; o = msg_at(c, o)->next) {
+		for (ref o = inc_at(c, i)->messages; o != 0 && name && !tried;
+		     o = msg_at(c, o)->next) {
 			const struct msg *m = msg_at(c, o);
 			tried = m->user == failed->user && m->contact == name &&
-			    (message_is_unsettled(m) || m->changed.ns >= failed->created.ns);
+			        (message_is_unsettled(m) || m->changed.ns >= failed->created.ns);
 		}
 		if (!tried && contact_is_usable(c, &u->contacts[n]))
 			page_contact(c, i, u->name, &u->contacts[n]);
@@ -374,7 +389,8 @@ void escalation_failed(struct core *c, ref i, ref failed)
 	ref t = incident_timer(c, i, TIMER_ESCALATE);
 	bool reached = false;
 	for (ref m = inc_at(c, i)->messages; m != 0 && t != 0 && !reached; m = msg_at(c, m)->next)
-		reached = message_is_good(msg_at(c, m)) && msg_at(c, m)->word > tmr_at(c, t)->node.tie;
+		reached =
+		    message_is_good(msg_at(c, m)) && msg_at(c, m)->word > tmr_at(c, t)->node.tie;
 	const struct inc *inc = inc_at(c, i);
 	if (t != 0 && !reached && !is_paging(c, i) && !inc->exhausted && !inc->nobody &&
 	    incident_service(c, i)) {

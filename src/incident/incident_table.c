@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An incident's life: triggered and acknowledged, back and forth, until it is resolved. A resolved one is
- * not held here, so nothing can happen to it. What an acknowledgement stops and a return to triggered
- * starts anew is in escalation.c.
+ * An incident's life: triggered and acknowledged, back and forth, until it is resolved. A resolved
+ * one is not held here, so nothing can happen to it. What an acknowledgement stops and a return to
+ * triggered starts anew is in escalation.c.
  */
 #include "incident/core_priv.h"
 #include "base/surprise.h"
@@ -10,8 +10,9 @@
 #include <assert.h>
 
 typedef enum outcome incident_act(struct core *c, ref i, const struct cause *cause);
-static incident_act act_none, act_already, act_late, act_acknowledge, act_unacknowledge, act_resolve,
-    act_escalate, act_take_back, act_note, act_step_over, act_notify_due, act_ack_timeout, act_auto_resolve;
+static incident_act act_none, act_already, act_late, act_acknowledge, act_unacknowledge,
+    act_resolve, act_escalate, act_take_back, act_note, act_step_over, act_notify_due,
+    act_ack_timeout, act_auto_resolve;
 
 struct cell {
 	enum incident_status next;
@@ -87,7 +88,7 @@ ref incident_new(struct core *c, const struct signal *s)
 	bool severe = s->severity == SEVERITY_CRITICAL || s->severity == SEVERITY_ERROR;
 	inc->urgency = URGENCY_HIGH;
 	if (service && (service->urgency == URGENCY_RULE_LOW ||
-			   (service->urgency == URGENCY_RULE_SEVERITY && !severe)))
+	                   (service->urgency == URGENCY_RULE_SEVERITY && !severe)))
 		inc->urgency = URGENCY_LOW;
 	if (service && service->auto_resolve.ns > 0)
 		timer_set(c, TIMER_AUTO_RESOLVE, i, wall_add(c->now, service->auto_resolve));
@@ -145,9 +146,11 @@ static enum outcome act_acknowledge(struct core *c, ref i, const struct cause *c
 	if (service && service->ack_timeout.ns > 0)
 		timer_set(c, TIMER_ACK_TIMEOUT, i, wall_add(c->now, service->ack_timeout));
 	log_add(c, inc->word,
-	    &(struct log_args){ .type = STR("acknowledge"), .agent = cause->agent,
-		.channel = cause->channel, .body = body,
-		.summary = effect_printf(c, "Acknowledged by %.*s", STR_ARG(cause->agent)) });
+	    &(struct log_args){ .type = STR("acknowledge"),
+	        .agent = cause->agent,
+	        .channel = cause->channel,
+	        .body = body,
+	        .summary = effect_printf(c, "Acknowledged by %.*s", STR_ARG(cause->agent)) });
 	return OUTCOME_DONE;
 }
 
@@ -166,9 +169,11 @@ static enum outcome act_unacknowledge(struct core *c, ref i, const struct cause 
 {
 	restart(c, i);
 	log_add(c, inc_at(c, i)->word,
-	    &(struct log_args){ .type = STR("unacknowledge"), .agent = cause->agent,
-		.channel = cause->channel,
-		.summary = effect_printf(c, "Acknowledgement taken back by %.*s", STR_ARG(cause->agent)) });
+	    &(struct log_args){ .type = STR("unacknowledge"),
+	        .agent = cause->agent,
+	        .channel = cause->channel,
+	        .summary = effect_printf(
+	            c, "Acknowledgement taken back by %.*s", STR_ARG(cause->agent)) });
 	escalation_go(c, i, 0, 0, ASSIGN_AGAIN, cause);
 	return OUTCOME_DONE;
 }
@@ -179,10 +184,11 @@ static enum outcome act_ack_timeout(struct core *c, ref i, const struct cause *c
 	status_set(c, i, INCIDENT_TRIGGERED, cause->agent);
 	restart(c, i);
 	log_add(c, inc_at(c, i)->word,
-	    &(struct log_args){ .type = STR("unacknowledge"), .agent = cause->agent,
-		.channel = cause->channel,
-		.summary = effect_printf(
-		    c, "Acknowledged too long ago by %.*s, triggered again", STR_ARG(by)) });
+	    &(struct log_args){ .type = STR("unacknowledge"),
+	        .agent = cause->agent,
+	        .channel = cause->channel,
+	        .summary = effect_printf(
+	            c, "Acknowledged too long ago by %.*s, triggered again", STR_ARG(by)) });
 	escalation_go(c, i, 0, 0, ASSIGN_AGAIN, cause);
 	escalation_page(c, i, by);
 	return OUTCOME_DONE;
@@ -204,8 +210,10 @@ static enum outcome act_take_back(struct core *c, ref i, const struct cause *cau
 static enum outcome act_note(struct core *c, ref i, const struct cause *cause)
 {
 	log_add(c, inc_at(c, i)->word,
-	    &(struct log_args){ .type = STR("annotate"), .agent = cause->agent,
-		.channel = cause->channel, .summary = cause->text });
+	    &(struct log_args){ .type = STR("annotate"),
+	        .agent = cause->agent,
+	        .channel = cause->channel,
+	        .summary = cause->text });
 	return OUTCOME_DONE;
 }
 
@@ -226,11 +234,12 @@ static void inform_told(struct core *c, ref i, struct str resolver)
 {
 	for (ref r = inc_at(c, i)->messages; r != 0; r = msg_at(c, r)->next) {
 		const struct msg *m = msg_at(c, r);
-		bool newest = message_is_good(m) && !(m->user && str_eq(text_str(m->user), resolver));
+		bool newest =
+		    message_is_good(m) && !(m->user && str_eq(text_str(m->user), resolver));
 		for (ref o = m->next; o != 0 && newest; o = msg_at(c, o)->next) {
 			const struct msg *other = msg_at(c, o);
 			newest = !message_is_good(other) || other->user != m->user ||
-			    (!m->user && other->contact != m->contact);
+			         (!m->user && other->contact != m->contact);
 		}
 		if (newest)
 			message_all_clear(c, r);
@@ -243,9 +252,11 @@ static enum outcome act_resolve(struct core *c, ref i, const struct cause *cause
 	status_set(c, i, INCIDENT_RESOLVED, cause->agent);
 	struct str body = stop_pages(c, i);
 	log_add(c, inc_at(c, i)->word,
-	    &(struct log_args){ .type = STR("resolve"), .agent = cause->agent, .channel = cause->channel,
-		.body = body,
-		.summary = effect_printf(c, "Resolved by %.*s", STR_ARG(cause->agent)) });
+	    &(struct log_args){ .type = STR("resolve"),
+	        .agent = cause->agent,
+	        .channel = cause->channel,
+	        .body = body,
+	        .summary = effect_printf(c, "Resolved by %.*s", STR_ARG(cause->agent)) });
 	inform_told(c, i, cause->agent);
 	for (ref r = inc_at(c, i)->messages, next; r != 0; r = next) {
 		next = msg_at(c, r)->next;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows back into objects, at start. They come in any order, so a row that names an incident or a message
- * which is not there yet makes a stub of it, which its own row fills later. What is still a stub at the
- * first step belongs to something that is closed: messages in flight stay, the rest is let go.
+ * Rows back into objects, at start. They come in any order, so a row that names an incident or a
+ * message which is not there yet makes a stub of it, which its own row fills later. What is still a
+ * stub at the first step belongs to something that is closed: messages in flight stay, the rest is
+ * let go.
  *
  * Lists are kept by id, so a core that was loaded decides as the one that never stopped.
  */
@@ -43,7 +44,8 @@ enum err core_load_incident(struct core *c, const struct incident *row)
 {
 	if (row->status == INCIDENT_RESOLVED)
 		return OK;
-	assert(!c->is_linked && row->status < INCIDENT_STATUS_COUNT && row->urgency < URGENCY_COUNT);
+	assert(
+	    !c->is_linked && row->status < INCIDENT_STATUS_COUNT && row->urgency < URGENCY_COUNT);
 	step_begin(c);
 	ref r = inc_or_stub(c, &row->id);
 	struct inc *i = inc_edit(c, r);
@@ -133,8 +135,8 @@ enum err core_load_timer(struct core *c, const struct timer *row)
 {
 	assert(!c->is_linked && row->type < TIMER_TYPE_COUNT);
 	step_begin(c);
-	ref subject = timer_is_of_message(row->type) ? msg_or_stub(c, &row->subject) :
-						       inc_or_stub(c, &row->subject);
+	ref subject = timer_is_of_message(row->type) ? msg_or_stub(c, &row->subject)
+	                                             : inc_or_stub(c, &row->subject);
 	if (timer_is_of_message(row->type) && msg_at(c, subject)->timer != 0)
 		timer_drop(c, msg_at(c, subject)->timer); /* there is one per message */
 	struct tmr *t = tmr_edit(c, timer_add(c, id_word(&row->id), row->type, subject, row->due));
@@ -192,8 +194,8 @@ static void link_message(struct core *c, ref r)
 			message_settle(c, r);
 		return;
 	}
-	msg_edit(c, r)->urgent = m->purpose == PURPOSE_TEST ||
-	    (m->inc && inc_at(c, m->inc)->urgency == URGENCY_HIGH);
+	msg_edit(c, r)->urgent =
+	    m->purpose == PURPOSE_TEST || (m->inc && inc_at(c, m->inc)->urgency == URGENCY_HIGH);
 	if (m->timer == 0 && m->state == MESSAGE_INTENDED)
 		ready_add(c, r);
 	else if (m->timer == 0)

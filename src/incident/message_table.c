@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A page's life. It is intended, handed over, and settled by a receipt; an attempt that fails or that
- * nobody hears of is followed by another one until the attempts are used up. The waits grow, and each attempt
- * takes the next provider of the contact's kind, so that one broken provider costs seconds.
+ * A page's life. It is intended, handed over, and settled by a receipt; an attempt that fails or
+ * that nobody hears of is followed by another one until the attempts are used up. The waits grow,
+ * and each attempt takes the next provider of the contact's kind, so that one broken provider costs
+ * seconds.
  *
- * When a few attempts have failed, the person's other contacts are paged as well, and the attempts go on.
+ * When a few attempts have failed, the person's other contacts are paged as well, and the attempts
+ * go on.
  *
  * A page that may have gone out is sent again as a possible duplicate: better twice than never.
  * Late good news counts whatever the state; late bad news about an older attempt does not.
@@ -16,22 +18,25 @@
 
 #define RECEIPT_WAIT SPAN_S(60)
 #define ATTEMPT_MAX 12 /* about 35 minutes */
-#define ATTEMPT_OTHERS 3 /* failed: the person's other contacts are paged beside the further attempts */
+#define ATTEMPT_OTHERS \
+	3 /* failed: the person's other contacts are paged beside the further attempts */
 #define ATTEMPT_MAX_LESS 6 /* test pages and good news */
 
-static const struct span retry_wait[] = { SPAN_S(5), SPAN_S(15), SPAN_S(30), SPAN_S(60), SPAN_S(120),
-	SPAN_S(300) };
+static const struct span retry_wait[] = { SPAN_S(5), SPAN_S(15), SPAN_S(30), SPAN_S(60),
+	SPAN_S(120), SPAN_S(300) };
 
 typedef void message_act(struct core *c, ref m, struct wall next);
-static message_act act_none, act_handover, act_good, act_delivered, act_again, act_doubt, act_give_up,
-    act_bounced, act_stop, act_supersede, act_due;
+static message_act act_none, act_handover, act_good, act_delivered, act_again, act_doubt,
+    act_give_up, act_bounced, act_stop, act_supersede, act_due;
 
 struct cell {
 	enum message_state next;
 	message_act *act; /* NULL: nothing happens, somebody is told "already" */
 };
 
+/* clang-format off */
 #define STAY { 0, NULL }
+/* clang-format on */
 
 static const struct cell table[MESSAGE_STATE_COUNT][MSG_EVENT_COUNT] = {
 	[MESSAGE_INTENDED] = {
@@ -145,9 +150,10 @@ static const struct contact *contact_of(const struct core *c, const struct msg *
 	return NULL;
 }
 
-/* The n-th provider (from 0, round and round) of the message's kind, the contact's preferred one first;
- * {NULL, 0} when there is none. The console needs none. */
-static struct str provider_pick(const struct core *c, const struct msg *m, uint32_t n, uint32_t *ret_count)
+/* The n-th provider (from 0, round and round) of the message's kind, the contact's preferred one
+ * first; {NULL, 0} when there is none. The console needs none. */
+static struct str provider_pick(
+    const struct core *c, const struct msg *m, uint32_t n, uint32_t *ret_count)
 {
 	const struct directory *d = c->dir;
 	const struct contact *contact = contact_of(c, m);
@@ -196,11 +202,11 @@ static void log_notify(struct core *c, const struct msg *m, const char *what)
 		jw_kv_str(&w, STR("error"), error);
 	log_add(c, m->inc_word,
 	    &(struct log_args){ .type = STR("notify"),
-		.agent = text_str(m->provider),
-		.channel = STR("auto"),
-		.summary = effect_printf(c, "%.*s, %.*s (%.*s): %s%s%.*s", STR_ARG(user), STR_ARG(contact),
-		    STR_ARG(type), what, error.len ? ": " : "", STR_ARG(error)),
-		.body = body_end(c, &w) });
+	        .agent = text_str(m->provider),
+	        .channel = STR("auto"),
+	        .summary = effect_printf(c, "%.*s, %.*s (%.*s): %s%s%.*s", STR_ARG(user),
+	            STR_ARG(contact), STR_ARG(type), what, error.len ? ": " : "", STR_ARG(error)),
+	        .body = body_end(c, &w) });
 }
 
 /* -- what is kept ----------------------------------------------------------------------------- */
@@ -257,7 +263,8 @@ static void act_handover(struct core *c, ref r, struct wall next)
 	if (provider.ptr)
 		timer_set(c, TIMER_RECEIPT, r, wall_add(c->now, RECEIPT_WAIT));
 	else
-		(void)message_fail(c, r, RECEIPT_FAILED_RETRY, STR("no provider of this kind is configured"));
+		(void)message_fail(
+		    c, r, RECEIPT_FAILED_RETRY, STR("no provider of this kind is configured"));
 }
 
 static void prove(struct core *c, const struct msg *m)
@@ -375,11 +382,13 @@ static void act_due(struct core *c, ref r, struct wall next)
 	ready_add(c, r);
 }
 
-/* -- what happens to messages ------------------------------------------------------------------- */
+/* -- what happens to messages -------------------------------------------------------------------
+ */
 
 bool message_intend(struct core *c, const struct page *page)
 {
-	const struct text *user = text_find(c, page->user), *contact = text_find(c, page->contact->name);
+	const struct text *user = text_find(c, page->user),
+	                  *contact = text_find(c, page->contact->name);
 	if (page->inc && (user || !page->user.len)) {
 		for (ref o = inc_at(c, page->inc)->messages; o != 0; o = msg_at(c, o)->next) {
 			const struct msg *m = msg_at(c, o);
@@ -416,10 +425,13 @@ bool message_intend(struct core *c, const struct page *page)
 void message_all_clear(struct core *c, ref r)
 {
 	const struct msg *m = msg_at(c, r);
-	struct contact contact = { .name = text_str(m->contact), .type = m->type,
-		.address = text_str(m->address) };
-	(void)message_intend(c, &(struct page){ .inc_word = m->inc_word, .purpose = PURPOSE_RESOLVED,
-	    .user = text_str(m->user), .contact = &contact });
+	struct contact contact = {
+		.name = text_str(m->contact), .type = m->type, .address = text_str(m->address)
+	};
+	(void)message_intend(c, &(struct page){ .inc_word = m->inc_word,
+	                            .purpose = PURPOSE_RESOLVED,
+	                            .user = text_str(m->user),
+	                            .contact = &contact });
 }
 
 enum outcome message_fail(struct core *c, ref r, enum receipt_state how, struct str error)
@@ -445,7 +457,8 @@ enum outcome message_fail(struct core *c, ref r, enum receipt_state how, struct 
 	if (m->attempt >= max || m->attempt >= attempt_max(m))
 		return message_event(c, r, MSG_GIVE_UP, c->now);
 	uint32_t n = m->attempt - 1u;
-	struct span wait = retry_wait[n < ARRAY_COUNT(retry_wait) ? n : ARRAY_COUNT(retry_wait) - 1];
+	struct span wait =
+	    retry_wait[n < ARRAY_COUNT(retry_wait) ? n : ARRAY_COUNT(retry_wait) - 1];
 	if (how == RECEIPT_FAILED_FINAL || how == RECEIPT_CANCELLED)
 		wait = SPAN_S(0);
 	return message_event(

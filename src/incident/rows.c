@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Objects as rows, and the list of a step's effects. An object that changes reserves its place in the list
- * at its first change and is written there once, at the step's end, in its last form; timeline and ledger
- * entries are written at once. Everything that an effect points to is copied into its arena.
+ * Objects as rows, and the list of a step's effects. An object that changes reserves its place in
+ * the list at its first change and is written there once, at the step's end, in its last form;
+ * timeline and ledger entries are written at once. Everything that an effect points to is copied
+ * into its arena.
  */
 #include "incident/core_priv.h"
 
@@ -155,8 +156,8 @@ struct message row_message(const struct core *c, ref r)
 struct timer row_timer(const struct core *c, ref r)
 {
 	const struct tmr *t = tmr_at(c, r);
-	uint64_t subject = timer_is_of_message(t->type) ? msg_at(c, t->subject)->word :
-							  inc_at(c, t->subject)->word;
+	uint64_t subject = timer_is_of_message(t->type) ? msg_at(c, t->subject)->word
+	                                                : inc_at(c, t->subject)->word;
 	return (struct timer){
 		.id = id_from_word(t->node.tie),
 		.type = t->type,
@@ -241,7 +242,8 @@ static void fill_message(struct core *c, struct effect *e, ref r)
 	e->message.reference = effect_str(c, e->message.reference);
 }
 
-/* A timer that came and went within the step leaves nothing (its place goes with the caller's sweep). */
+/* A timer that came and went within the step leaves nothing (its place goes with the caller's
+ * sweep). */
 static void fill_timer(struct core *c, struct effect *e, ref r)
 {
 	const struct tmr *t = tmr_at(c, r);
@@ -255,8 +257,8 @@ static void fill_timer(struct core *c, struct effect *e, ref r)
 	e->timer.contact = effect_str(c, e->timer.contact);
 }
 
-/* Objects and effects point at each other only by index, so walk the pools' changed ones through the
- * effects that they reserved. */
+/* Objects and effects point at each other only by index, so walk the pools' changed ones through
+ * the effects that they reserved. */
 static void fill_one(struct core *c, enum pool_id pool, ref r)
 {
 	const struct head *h = obj_at(c, pool, r);
@@ -333,9 +335,9 @@ struct str subject_route(struct core *c, const struct msg *m)
 
 struct str subject_person(struct core *c, const struct msg *m)
 {
-	struct str s = c->err == OK ?
-	    proof_subject_person(c->fx->arena, text_str(m->user), text_str(m->contact)) :
-	    STR("");
+	struct str s = c->err == OK ? proof_subject_person(
+	                                  c->fx->arena, text_str(m->user), text_str(m->contact))
+	                            : STR("");
 	if (!s.ptr)
 		fail(c, arena_err(c->fx->arena));
 	return s;
@@ -359,14 +361,18 @@ void log_add(struct core *c, uint64_t incident_word, const struct log_args *args
 	e->log = log;
 }
 
-void proof_add(struct core *c, struct str kind, struct str subject, struct str by, uint64_t evidence)
+void proof_add(
+    struct core *c, struct str kind, struct str subject, struct str by, uint64_t evidence)
 {
 	struct effect *e = effect_add(c, EFFECT_PROOF);
 	if (!e)
 		return;
 	struct id id = id_from_word(evidence);
-	struct proof proof = { .kind = kind, .subject = effect_str(c, subject), .proven_at = c->now,
-		.by = by, .evidence = effect_str(c, id_str(&id)) };
+	struct proof proof = { .kind = kind,
+		.subject = effect_str(c, subject),
+		.proven_at = c->now,
+		.by = by,
+		.evidence = effect_str(c, id_str(&id)) };
 	e->proof = proof;
 }
 
@@ -375,7 +381,10 @@ void proof_broken(struct core *c, struct str kind, struct str subject)
 	struct effect *e = effect_add(c, EFFECT_PROOF);
 	if (!e)
 		return;
-	struct proof proof = { .kind = kind, .subject = effect_str(c, subject), .broken = true,
-		.by = STR(""), .evidence = STR("") };
+	struct proof proof = { .kind = kind,
+		.subject = effect_str(c, subject),
+		.broken = true,
+		.by = STR(""),
+		.evidence = STR("") };
 	e->proof = proof;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * On-call life in the words of those who live it, with time that passes when the script says so. A line is
- * something that happens or something that is heard; what is heard must be said, in its order, before the next
- * thing happens. The town is in test_world_priv.h.
+ * On-call life in the words of those who live it, with time that passes when the script says so. A
+ * line is something that happens or something that is heard; what is heard must be said, in its
+ * order, before the next thing happens. The town is in test_world_priv.h.
  *
  *   KEY breaks [SEVERITY]      a source triggers; the service is KEY without digits
  *   KEY heals | is known       it resolves, acknowledges
@@ -64,10 +64,12 @@ static void effects_note(struct script *s, const struct effects *fx)
 			s->incident = e->incident.id;
 			s->row = e->incident;
 		} else if (e->type == EFFECT_LOG) {
-			buf_printf(&s->timeline, "%.*s: %.*s\n", STR_ARG(e->log.type), STR_ARG(e->log.summary));
+			buf_printf(&s->timeline, "%.*s: %.*s\n", STR_ARG(e->log.type),
+			    STR_ARG(e->log.summary));
 		} else if (e->type == EFFECT_PROOF) {
-			buf_printf(&s->proofs, "%s %.*s %.*s\n", e->proof.broken ? "broken" : "proven",
-			    STR_ARG(e->proof.kind), STR_ARG(e->proof.subject));
+			buf_printf(&s->proofs, "%s %.*s %.*s\n",
+			    e->proof.broken ? "broken" : "proven", STR_ARG(e->proof.kind),
+			    STR_ARG(e->proof.subject));
 		}
 	}
 }
@@ -95,10 +97,13 @@ static enum receipt_state mood_of(const struct script *s, struct str provider)
 
 static void hear(struct script *s, const struct message *m)
 {
-	const char *how = m->purpose == PURPOSE_RESOLVED ? "all is well " : m->maybe_duplicate ? "again " : "";
+	const char *how = m->purpose == PURPOSE_RESOLVED ? "all is well "
+	                  : m->maybe_duplicate           ? "again "
+	                                                 : "";
 	assert_true(s->heard_count < HEARD_MAX && s->last_count < 8);
-	snprintf(s->heard[s->heard_count++], sizeof(s->heard[0]), "%.*s hears %sby %.*s through %.*s",
-	    STR_ARG(m->user.len ? m->user : STR("fallback")), how, STR_ARG(m->contact), STR_ARG(m->provider));
+	snprintf(s->heard[s->heard_count++], sizeof(s->heard[0]),
+	    "%.*s hears %sby %.*s through %.*s", STR_ARG(m->user.len ? m->user : STR("fallback")),
+	    how, STR_ARG(m->contact), STR_ARG(m->provider));
 	for (size_t i = 0; i <= s->last_count; i++) {
 		if (i < s->last_count && !str_eq(str_c(s->last_user[i]), m->user))
 			continue;
@@ -124,8 +129,8 @@ static void attempt(struct script *s, const struct id *id)
 	if (mood == MOOD_HANGS)
 		return;
 	step(s, (struct record){ .type = RECORD_RECEIPT,
-	    .receipt = { *id, m->attempt, mood, STR(""), STR("r"),
-		mood == RECEIPT_ACCEPTED ? STR("") : STR("no luck") } });
+	            .receipt = { *id, m->attempt, mood, STR(""), STR("r"),
+	                mood == RECEIPT_ACCEPTED ? STR("") : STR("no luck") } });
 }
 
 static void deliver(struct script *s)
@@ -135,7 +140,8 @@ static void deliver(struct script *s)
 	for (size_t n; (n = core_outbox(s->core, s->now, rows, ARRAY_COUNT(rows))) > 0;) {
 		for (size_t i = 0; i < n; i++)
 			ids[i] = rows[i]->id;
-		step(s, (struct record){ .type = RECORD_HANDOVER, .handover = { ids, (uint32_t)n } });
+		step(s,
+		    (struct record){ .type = RECORD_HANDOVER, .handover = { ids, (uint32_t)n } });
 		for (size_t i = 0; i < n; i++)
 			attempt(s, &ids[i]);
 	}
@@ -162,8 +168,13 @@ static void event(struct script *s, struct str key, enum event_action action, st
 	while (n < key.len && (key.ptr[n] < '0' || key.ptr[n] > '9'))
 		n++;
 	snprintf(routing, sizeof(routing), "k-%.*s", (int)n, key.ptr);
-	struct record_event e = { .routing_key = str_c(routing), .action = action, .dedup_key = key, .summary = key,
-		.source = STR("somewhere"), .via = STR("v2"), .details = STR("{}") };
+	struct record_event e = { .routing_key = str_c(routing),
+		.action = action,
+		.dedup_key = key,
+		.summary = key,
+		.source = STR("somewhere"),
+		.via = STR("v2"),
+		.details = STR("{}") };
 	for (size_t i = 0; i < SEVERITY_COUNT; i++) {
 		if (str_eq(severity_name[i], severity))
 			e.severity = (enum severity)i;
@@ -173,13 +184,17 @@ static void event(struct script *s, struct str key, enum event_action action, st
 
 static void rule(struct script *s, bool firing)
 {
-	struct record_rule_state state = { .rule = STR("load"), .labels = STR("{}"), .firing = firing };
+	struct record_rule_state state = {
+		.rule = STR("load"), .labels = STR("{}"), .firing = firing
+	};
 	step(s, (struct record){ .type = RECORD_RULES, .rules = { STR("alerts"), &state, 1 } });
 }
 
 static void command(struct script *s, struct str who, enum command_type type, bool by_link)
 {
-	struct record_command c = { .type = type, .incident = s->incident, .actor = who,
+	struct record_command c = { .type = type,
+		.incident = s->incident,
+		.actor = who,
 		.via = by_link ? STR("link") : STR("ui") };
 	for (size_t i = 0; by_link && i < s->last_count; i++) {
 		if (str_eq(str_c(s->last_user[i]), who))
@@ -203,7 +218,8 @@ static void expect_heard(struct script *s, struct str line)
 	if (s->heard_at == s->heard_count)
 		fail_line(s, "nothing was heard");
 	struct str heard = str_c(s->heard[s->heard_at++]);
-	if (!str_eq(heard, line) && !(str_starts(heard, line) && str_starts(str_from(heard, line.len), STR(" through ")))) {
+	if (!str_eq(heard, line) &&
+	    !(str_starts(heard, line) && str_starts(str_from(heard, line.len), STR(" through ")))) {
 		s->heard_at--;
 		fail_line(s, "something else was heard");
 	}
@@ -212,12 +228,12 @@ static void expect_heard(struct script *s, struct str line)
 static void expect_incident(struct script *s, struct str how)
 {
 	const struct incident *i = core_incident(s->core, &s->incident);
-	bool ok = str_eq(how, STR("gone")) ? i == NULL :
-	    !i				   ? false :
-	    str_eq(how, STR("exhausted"))  ? i->exhausted :
-	    str_eq(how, STR("nobody's"))   ? i->nobody :
-	    str_eq(how, STR("untold"))	   ? !i->told :
-					     str_eq(how, incident_status_name[i->status]);
+	bool ok = str_eq(how, STR("gone"))        ? i == NULL
+	          : !i                            ? false
+	          : str_eq(how, STR("exhausted")) ? i->exhausted
+	          : str_eq(how, STR("nobody's"))  ? i->nobody
+	          : str_eq(how, STR("untold"))    ? !i->told
+	                                          : str_eq(how, incident_status_name[i->status]);
 	if (!ok)
 		fail_line(s, "it is not");
 }
@@ -235,10 +251,11 @@ static void expect_text(struct script *s, struct buf *b, struct str text)
 /* True when the line was something that happens. */
 static bool happens(struct script *s, struct str who, struct str what, struct str rest)
 {
-	static const char *commands[] = { "acknowledges", "resolves", "returns", "notes", "escalates" };
+	static const char *commands[] = { "acknowledges", "resolves", "returns", "notes",
+		"escalates" };
 	static const char *moods[] = { "works", "fails", "refuses", "vanishes", "hangs" };
-	static const enum receipt_state receipts[] = { RECEIPT_ACCEPTED, RECEIPT_FAILED_RETRY, RECEIPT_FAILED_FINAL,
-		RECEIPT_UNKNOWN, MOOD_HANGS };
+	static const enum receipt_state receipts[] = { RECEIPT_ACCEPTED, RECEIPT_FAILED_RETRY,
+		RECEIPT_FAILED_FINAL, RECEIPT_UNKNOWN, MOOD_HANGS };
 	size_t n;
 	if (str_eq(what, STR("breaks")))
 		event(s, who, EVENT_TRIGGER, rest);
@@ -260,7 +277,9 @@ static bool happens(struct script *s, struct str who, struct str what, struct st
 	} else if (str_eq(rest, STR("pass"))) {
 		uint64_t amount;
 		assert_int_equal(str_u64(who, &amount), OK);
-		pass(s, SPAN_S((int64_t)amount * (what.ptr[0] == 'h' ? 3600 : what.ptr[0] == 'm' ? 60 : 1)));
+		pass(s, SPAN_S((int64_t)amount * (what.ptr[0] == 'h'      ? 3600
+		                                     : what.ptr[0] == 'm' ? 60
+		                                                          : 1)));
 	} else
 		return false;
 	return true;
@@ -298,9 +317,11 @@ static void play_line(struct script *s, const char *text)
 static void play(const char *const *lines)
 {
 	struct script s = { .now = { INT64_C(1800000000) * NS_PER_S },
-		.timeline = buf_make(&mem_system, 1 << 20), .proofs = buf_make(&mem_system, 1 << 20) };
+		.timeline = buf_make(&mem_system, 1 << 20),
+		.proofs = buf_make(&mem_system, 1 << 20) };
 	assert_int_equal(arena_open(&mem_system, 1 << 24, &s.arena), OK);
-	assert_int_equal(core_open(&mem_system, (struct core_limits){ 1000, 1000, 1000, 7 }, &s.core), OK);
+	assert_int_equal(
+	    core_open(&mem_system, (struct core_limits){ 1000, 1000, 1000, 7 }, &s.core), OK);
 	core_set_directory(s.core, &town);
 	for (size_t i = 0; i < 4; i++)
 		s.moods[i] = RECEIPT_ACCEPTED;
@@ -313,14 +334,15 @@ static void play(const char *const *lines)
 	buf_free(&s.proofs);
 }
 
-#define SCENARIO(name, ...)                                                                        \
-	static void name(void **state)                                                             \
-	{                                                                                          \
-		static const char *const lines[] = { __VA_ARGS__, NULL };                          \
-		(void)state;                                                                       \
-		play(lines);                                                                       \
+#define SCENARIO(name, ...)                                               \
+	static void name(void **state)                                    \
+	{                                                                 \
+		static const char *const lines[] = { __VA_ARGS__, NULL }; \
+		(void)state;                                              \
+		play(lines);                                              \
 	}
 
+/* clang-format off */
 SCENARIO(escalates_step_by_step,
     "web breaks", "ana hears by mail through mail1", "proven provider mail1", "web breaks", "nobody hears",
     "299 s pass", "nobody hears", "1 s pass", "bo hears by mail through mail2",
@@ -415,6 +437,8 @@ SCENARIO(rules_fire_and_are_proven_by_it,
 SCENARIO(two_alerts_two_incidents,
     "web1 breaks", "ana hears by mail", "web2 breaks", "ana hears by mail", "web1 heals",
     "ana hears all is well by mail", "web2 heals", "ana hears all is well by mail")
+
+/* clang-format on */
 
 int main(void)
 {

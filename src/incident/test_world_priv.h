@@ -12,6 +12,7 @@
 #pragma once
 #include "incident/core.h"
 
+/* clang-format off */
 static const struct contact town_ana[] = { { STR_INIT("mail"), CONTACT_EMAIL, STR_INIT("ana@x"), STR_INIT("") } };
 static const struct contact town_bo[] = { { STR_INIT("mail"), CONTACT_EMAIL, STR_INIT("bo@x"), STR_INIT("mail2") },
 	{ STR_INIT("push"), CONTACT_NTFY, STR_INIT("bo-topic"), STR_INIT("") } };

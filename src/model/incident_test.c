@@ -33,7 +33,8 @@ static void test_id_refuses(void **state)
 {
 	(void)state;
 	static const char *bad[] = { "", "Q", "P0000000000001", "Q000000000000", "Q00000000000011",
-		"Q000000000000W", "Q00000000000a1", "QG000000000001", "Q0000000000000", "Q 000000000001" };
+		"Q000000000000W", "Q00000000000a1", "QG000000000001", "Q0000000000000",
+		"Q 000000000001" };
 	struct id id = { "unchanged" };
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
 		assert_int_equal(id_parse(str_c(bad[i]), &id), ERR_INPUT);
@@ -63,7 +64,8 @@ static void test_subjects(void **state)
 	struct arena *a = NULL;
 	assert_int_equal(arena_open(&mem_system, 4096, &a), OK);
 	assert_true(str_eq(proof_subject_route(a, STR("web"), CONTACT_EMAIL), STR("web/email")));
-	assert_true(str_eq(proof_subject_route(a, STR(""), CONTACT_CONSOLE), STR("fallback/console")));
+	assert_true(
+	    str_eq(proof_subject_route(a, STR(""), CONTACT_CONSOLE), STR("fallback/console")));
 	assert_true(str_eq(proof_subject_person(a, STR("ana"), STR("mail")), STR("ana/mail")));
 	assert_true(str_eq(proof_subject_person(a, STR(""), STR("tty")), STR("fallback/tty")));
 	arena_close(&a);

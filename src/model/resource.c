@@ -71,8 +71,8 @@ int32_t directory_schedule(const struct directory *d, struct str name)
 
 int32_t directory_policy(const struct directory *d, struct str name)
 {
-	return find(
-	    d->policies, d->policy_count, sizeof(*d->policies), offsetof(struct policy, name), name);
+	return find(d->policies, d->policy_count, sizeof(*d->policies),
+	    offsetof(struct policy, name), name);
 }
 
 int32_t directory_service(const struct directory *d, struct str name)
@@ -83,7 +83,8 @@ int32_t directory_service(const struct directory *d, struct str name)
 
 int32_t directory_rule(const struct directory *d, struct str name)
 {
-	return find(d->rules, d->rule_count, sizeof(*d->rules), offsetof(struct alert_rule, name), name);
+	return find(
+	    d->rules, d->rule_count, sizeof(*d->rules), offsetof(struct alert_rule, name), name);
 }
 
 const struct integration *directory_integration(const struct directory *d, struct str key)

@@ -6,20 +6,31 @@
 #include <cmocka.h>
 
 static const struct user users[] = {
-	{ .name = STR_INIT("ana") }, { .name = STR_INIT("bo") }, { .name = STR_INIT("bob") },
+	{ .name = STR_INIT("ana") },
+	{ .name = STR_INIT("bo") },
+	{ .name = STR_INIT("bob") },
 	{ .name = STR_INIT("zoe") },
 };
-static const struct service services[] = { { .name = STR_INIT("db") }, { .name = STR_INIT("web") } };
+static const struct service services[] = { { .name = STR_INIT("db") },
+	{ .name = STR_INIT("web") } };
 static const struct integration integrations[] = {
-	{ .name = STR_INIT("two"), .key = STR_INIT("0123456789abcdef0123456789abcdef"), .service = 1 },
-	{ .name = STR_INIT("one"), .key = STR_INIT("f123456789abcdef0123456789abcdef"), .service = 0 },
+	{ .name = STR_INIT("two"),
+	    .key = STR_INIT("0123456789abcdef0123456789abcdef"),
+	    .service = 1 },
+	{ .name = STR_INIT("one"),
+	    .key = STR_INIT("f123456789abcdef0123456789abcdef"),
+	    .service = 0 },
 };
 
 static void test_finds_by_name(void **state)
 {
 	(void)state;
-	const struct directory d = { .users = users, .user_count = 4, .services = services,
-		.service_count = 2, .integrations = integrations, .integration_count = 2 };
+	const struct directory d = { .users = users,
+		.user_count = 4,
+		.services = services,
+		.service_count = 2,
+		.integrations = integrations,
+		.integration_count = 2 };
 	for (int32_t i = 0; i < 4; i++)
 		assert_int_equal(directory_user(&d, users[i].name), i);
 	assert_int_equal(directory_user(&d, STR("b")), -1);

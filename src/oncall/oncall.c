@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who is on call. A layer's turns are numbered: turn k begins at the local time start + k * length, and its
- * instant is the first occurrence of that local time, so the clocks' changes need no case of their own.
- * Shifts are found by walking from one border to the next and asking who is on call between them.
+ * Who is on call. A layer's turns are numbered: turn k begins at the local time start + k * length,
+ * and its instant is the first occurrence of that local time, so the clocks' changes need no case
+ * of their own. Shifts are found by walking from one border to the next and asking who is on call
+ * between them.
  */
 #include "oncall/oncall.h"
 
@@ -40,7 +41,9 @@ static int64_t local_s(const struct zone *z, struct wall t)
 
 static int64_t turn_length_s(const struct layer *l)
 {
-	int64_t unit = l->unit == ROTATION_HOUR ? HOUR_S : l->unit == ROTATION_DAY ? DAY_S : 7 * DAY_S;
+	int64_t unit = l->unit == ROTATION_HOUR  ? HOUR_S
+	               : l->unit == ROTATION_DAY ? DAY_S
+	                                         : 7 * DAY_S;
 	assert(l->every >= 1);
 	return unit * l->every;
 }
@@ -109,7 +112,8 @@ static int32_t layer_at(const struct layer *l, const struct zone *z, struct wall
 	return holds ? l->users[k % (int64_t)l->user_count] : -1;
 }
 
-/* An override decides even when it says nobody; a layer without anybody lets the ones below show. */
+/* An override decides even when it says nobody; a layer without anybody lets the ones below show.
+ */
 static int32_t user_at(const struct schedule *s, struct wall t, bool *ret_is_override)
 {
 	*ret_is_override = true;
@@ -141,7 +145,8 @@ static void earliest(int64_t *best, struct wall t, struct wall candidate)
 		*best = candidate.ns;
 }
 
-static void layer_next_border(const struct layer *l, const struct zone *z, struct wall t, int64_t *best)
+static void layer_next_border(
+    const struct layer *l, const struct zone *z, struct wall t, int64_t *best)
 {
 	if (l->user_count == 0 || (l->has_end && t.ns >= last_instant(z, civil_to_s(l->end)).ns))
 		return;
@@ -180,8 +185,8 @@ static struct wall next_border(const struct schedule *s, struct wall t)
 }
 
 enum err oncall_shifts(const struct directory *dir, const struct schedule *schedule,
-    struct wall since, struct wall until, size_t max, struct arena *arena, struct shift **ret_shifts,
-    size_t *ret_count)
+    struct wall since, struct wall until, size_t max, struct arena *arena,
+    struct shift **ret_shifts, size_t *ret_count)
 {
 	struct shift *list = NULL;
 	size_t count = 0, cap = 0;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Time zones from TZif bytes. A zone is a table of changes (instant, offset from then on) and, after
- * the last one, the rule of the POSIX footer, which gives two changes a year for ever. Everything is
- * answered through one question: which segment [start, end) of constant offset holds an instant?
+ * Time zones from TZif bytes. A zone is a table of changes (instant, offset from then on) and,
+ * after the last one, the rule of the POSIX footer, which gives two changes a year for ever.
+ * Everything is answered through one question: which segment [start, end) of constant offset holds
+ * an instant?
  *
- * Invariants: changes rise strictly; every offset lies within a day and some (RFC 8536 allows little more
- * than that, and it bounds how far a local time can be from its instant).
+ * Invariants: changes rise strictly; every offset lies within a day and some (RFC 8536 allows
+ * little more than that, and it bounds how far a local time can be from its instant).
  */
 #include "oncall/zone.h"
 
@@ -180,11 +181,12 @@ static int64_t rule_local_s(const struct change_rule *r, int32_t year)
 		day = r->day - 1 + (is_leap(year) && r->day > 59);
 	} else if (r->kind == RULE_MONTH) {
 		int64_t first = civil_to_s((struct civil){ year, (int8_t)r->month, 1, 0, 0, 0, 0 });
-		int64_t next = r->month == 12 ?
-		    civil_to_s((struct civil){ year + 1, 1, 1, 0, 0, 0, 0 }) :
-		    civil_to_s((struct civil){ year, (int8_t)(r->month + 1), 1, 0, 0, 0, 0 });
+		int64_t next =
+		    r->month == 12
+		        ? civil_to_s((struct civil){ year + 1, 1, 1, 0, 0, 0, 0 })
+		        : civil_to_s((struct civil){ year, (int8_t)(r->month + 1), 1, 0, 0, 0, 0 });
 		int64_t at = first + (r->weekday - civil_weekday(first) + 7) % 7 * DAY_S +
-		    (int64_t)(r->week - 1) * 7 * DAY_S;
+		             (int64_t)(r->week - 1) * 7 * DAY_S;
 		while (at >= next) /* week 5 is the last one */
 			at -= 7 * DAY_S;
 		return at + r->time_s;
@@ -192,7 +194,8 @@ static int64_t rule_local_s(const struct change_rule *r, int32_t year)
 	return jan1 + day * DAY_S + r->time_s;
 }
 
-/* The segment of the footer's rule around t; its start may lie before the last change of the table. */
+/* The segment of the footer's rule around t; its start may lie before the last change of the table.
+ */
 static struct segment footer_segment(const struct footer *f, int64_t t)
 {
 	struct segment seg = { INT64_MIN, INT64_MAX, f->std_s };
@@ -205,7 +208,8 @@ static struct segment footer_segment(const struct footer *f, int64_t t)
 			{ rule_local_s(&f->to_dst, y) - f->std_s, f->dst_s },
 		};
 		for (size_t i = 0; i < 2; i++) {
-			/* At one instant both ways (summer time all year): into dst wins, it comes second. */
+			/* At one instant both ways (summer time all year): into dst wins, it comes
+			 * second. */
 			if (c[i].at_s <= t && c[i].at_s >= seg.start_s) {
 				seg.start_s = c[i].at_s;
 				seg.offset_s = c[i].offset_s;
@@ -232,10 +236,12 @@ static struct segment segment_at(const struct zone *z, int64_t t)
 	}
 	if (low < z->change_count)
 		return (struct segment){ low == 0 ? INT64_MIN : z->changes[low - 1].at_s,
-			z->changes[low].at_s, low == 0 ? z->first_s : z->changes[low - 1].offset_s };
+			z->changes[low].at_s,
+			low == 0 ? z->first_s : z->changes[low - 1].offset_s };
 	int64_t last = low == 0 ? INT64_MIN : z->changes[low - 1].at_s;
 	if (!z->footer.is_set)
-		return (struct segment){ last, INT64_MAX, low == 0 ? z->first_s : z->changes[low - 1].offset_s };
+		return (struct segment){ last, INT64_MAX,
+			low == 0 ? z->first_s : z->changes[low - 1].offset_s };
 	struct segment seg = footer_segment(&z->footer, t);
 	if (seg.start_s < last)
 		seg.start_s = last;
@@ -269,7 +275,8 @@ static struct wall wall_from_s(int64_t s)
 	return (struct wall){ ns };
 }
 
-void zone_instants(const struct zone *zone, struct civil c, struct wall *ret_first, struct wall *ret_last)
+void zone_instants(
+    const struct zone *zone, struct civil c, struct wall *ret_first, struct wall *ret_last)
 {
 	int64_t local = civil_to_s(c), first = INT64_MAX, last = INT64_MIN, gap = local;
 	if (!zone) {
@@ -325,13 +332,13 @@ static bool header_read(struct str *s, struct header *h)
 		be32(p + 16), be32(p + 20) };
 	*s = str_from(*s, 44);
 	return h->time <= CHANGE_MAX && h->type >= 1 && h->type <= TYPE_MAX && h->chars <= 65536 &&
-	    h->leap <= 10000 && h->isut <= TYPE_MAX && h->isstd <= TYPE_MAX;
+	       h->leap <= 10000 && h->isut <= TYPE_MAX && h->isstd <= TYPE_MAX;
 }
 
 static size_t block_bytes(const struct header *h, size_t time_bytes)
 {
-	return h->time * time_bytes + h->time + h->type * 6u + h->chars + h->leap * (time_bytes + 4) +
-	    h->isstd + h->isut;
+	return h->time * time_bytes + h->time + h->type * 6u + h->chars +
+	       h->leap * (time_bytes + 4) + h->isstd + h->isut;
 }
 
 /* The table of a version 2 block into z; false when its numbers are wrong. */
@@ -393,7 +400,8 @@ bool zone_name_valid(struct str name)
 			return false;
 		for (size_t i = 0; i < part.len; i++) {
 			char c = part.ptr[i];
-			if (!is_alpha(c) && !(c >= '0' && c <= '9') && c != '_' && c != '-' && c != '+')
+			if (!is_alpha(c) && !(c >= '0' && c <= '9') && c != '_' && c != '-' &&
+			    c != '+')
 				return false;
 		}
 	}

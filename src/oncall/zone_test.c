@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rules by hand, bad bytes, and every zone of this machine against Python's zoneinfo (skipped without it).
+ * Rules by hand, bad bytes, and every zone of this machine against Python's zoneinfo (skipped
+ * without it).
  */
 #include "oncall/test_zone_priv.h"
 
@@ -82,7 +83,8 @@ static void test_offsets(void **state)
 		assert_non_null(z);
 		struct wall t = utc(cases[i].at);
 		if (zone_offset(z, t) != cases[i].offset_s)
-			fprintf(stderr, "%s at %s: %d\n", cases[i].footer, cases[i].at, zone_offset(z, t));
+			fprintf(stderr, "%s at %s: %d\n", cases[i].footer, cases[i].at,
+			    zone_offset(z, t));
 		assert_int_equal(zone_offset(z, t), cases[i].offset_s);
 	}
 }
@@ -118,9 +120,10 @@ static void test_instants(void **state)
 
 static void test_bad_footers(void **state)
 {
-	static const char *bad[] = { "A0", "UTC", "UTC0EDT", "UTC0EDT,M3.2.0", "UTC0EDT,M13.2.0,M11.1.0",
-		"UTC0EDT,M3.6.0,M11.1.0", "UTC0EDT,M3.2.7,M11.1.0", "UTC0EDT,J0,J5", "UTC0EDT,366,5", "UTC25",
-		"UTC0EDT,M3.2.0,M11.1.0x", "UTC0EDT,M3.2.0/168,M11.1.0", "<>0", "<AB0", "UTC0:60", "UTC99999999999" };
+	static const char *bad[] = { "A0", "UTC", "UTC0EDT", "UTC0EDT,M3.2.0",
+		"UTC0EDT,M13.2.0,M11.1.0", "UTC0EDT,M3.6.0,M11.1.0", "UTC0EDT,M3.2.7,M11.1.0",
+		"UTC0EDT,J0,J5", "UTC0EDT,366,5", "UTC25", "UTC0EDT,M3.2.0,M11.1.0x",
+		"UTC0EDT,M3.2.0/168,M11.1.0", "<>0", "<AB0", "UTC0:60", "UTC99999999999" };
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
 		assert_null(test_zone(*state, str_c(bad[i])));
 }
@@ -143,19 +146,21 @@ static void test_bad_bytes(void **state)
 static void test_names(void **state)
 {
 	(void)state;
-	static const char *good[] = { "UTC", "Europe/Lisbon", "America/Argentina/Buenos_Aires", "Etc/GMT+5",
-		"America/Port-au-Prince" };
-	static const char *bad[] = { "", "/", "/etc", "a//b", "../x", "a/../b", "a.b", "Europe/", "a b", "-x", "a/-x", "\xc3\xa4" };
+	static const char *good[] = { "UTC", "Europe/Lisbon", "America/Argentina/Buenos_Aires",
+		"Etc/GMT+5", "America/Port-au-Prince" };
+	static const char *bad[] = { "", "/", "/etc", "a//b", "../x", "a/../b", "a.b", "Europe/",
+		"a b", "-x", "a/-x", "\xc3\xa4" };
 	for (size_t i = 0; i < ARRAY_COUNT(good); i++)
 		assert_true(zone_name_valid(str_c(good[i])));
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
 		assert_false(zone_name_valid(str_c(bad[i])));
 }
 
-/* -- every zone ----------------------------------------------------------------------------------- */
+/* -- every zone -----------------------------------------------------------------------------------
+ */
 
-/* "Z name" begins a zone, "O t offset" is an offset, "L local first last" a local time (in seconds of the civil
- * line), "G local" one that does not exist. */
+/* "Z name" begins a zone, "O t offset" is an offset, "L local first last" a local time (in seconds
+ * of the civil line), "G local" one that does not exist. */
 static const char python[] =
     "import zoneinfo as Z,datetime as D,sys\n"
     "E=D.datetime(1970,1,1);U=D.timezone.utc;w=sys.stdout.write;s=1\n"
@@ -223,8 +228,8 @@ static void check_line(const struct zone *z, const char *name, const char *line)
 			ok = ok && first.ns == at_s(x).ns && last.ns == at_s(y).ns;
 		else /* the change: right before it is earlier, from it on it is later */
 			ok = ok && first.ns == last.ns &&
-			    civil_to_s(zone_local(z, wall_add(first, SPAN_S(-1)))) < t &&
-			    civil_to_s(zone_local(z, first)) > t;
+			     civil_to_s(zone_local(z, wall_add(first, SPAN_S(-1)))) < t &&
+			     civil_to_s(zone_local(z, first)) > t;
 	}
 	if (!ok)
 		fprintf(stderr, "%s: %s", name, line);

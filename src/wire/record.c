@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inbox records <-> bytes. Layout: version, type, then the fields in the order of their struct; ids as
- * their words, times as nanoseconds, enums and bools as one byte that must be in range, lists as a count
- * and their elements.
+ * Inbox records <-> bytes. Layout: version, type, then the fields in the order of their struct; ids
+ * as their words, times as nanoseconds, enums and bools as one byte that must be in range, lists as
+ * a count and their elements.
  */
 #include "wire/record.h"
 

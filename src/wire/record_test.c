@@ -18,7 +18,8 @@ static void samples_make(struct record *s)
 	states[0] = (struct record_rule_state){ STR("load"), STR("{\"host\":\"a\"}"), true, 1.5,
 		STR("too high"), STR("{}"), STR("above") };
 	states[1] = (struct record_rule_state){ .rule = STR("load"), .value = -0.0 };
-	resources[0] = (struct record_resource){ false, STR("User"), STR("ana"), STR("{\"name\":\"ana\"}") };
+	resources[0] =
+	    (struct record_resource){ false, STR("User"), STR("ana"), STR("{\"name\":\"ana\"}") };
 	resources[1] = (struct record_resource){ true, STR("User"), STR("bo"), STR("") };
 	for (uint32_t i = 0; i < 3; i++)
 		ids[i] = id_make(9, i);
@@ -30,16 +31,20 @@ static void samples_make(struct record *s)
 		.command = { COMMAND_NOTE, incident, STR("ana"), STR("link"), STR("127.0.0.1"),
 		    STR("looking"), message } };
 	s[3] = (struct record){ .type = RECORD_RECEIPT,
-		.receipt = { message, 3, RECEIPT_UNKNOWN, STR("mail"), STR("<1@x>"), STR("timeout") } };
+		.receipt = {
+		    message, 3, RECEIPT_UNKNOWN, STR("mail"), STR("<1@x>"), STR("timeout") } };
 	s[4] = (struct record){ .type = RECORD_RULES, .rules = { STR("alerts"), states, 2 } };
 	s[5] = (struct record){ .type = RECORD_RESOURCES,
-		.resources = { MANAGER_APPLY, true, STR("ana"), STR("cli"), STR("::1"), resources, 2 } };
+		.resources = {
+		    MANAGER_APPLY, true, STR("ana"), STR("cli"), STR("::1"), resources, 2 } };
 	s[6] = (struct record){ .type = RECORD_CREDENTIAL,
-		.credential = { CREDENTIAL_SESSION, STR("ana"), STR("abcd"), { 12345 }, STR("::1") } };
+		.credential = {
+		    CREDENTIAL_SESSION, STR("ana"), STR("abcd"), { 12345 }, STR("::1") } };
 	s[7] = (struct record){ .type = RECORD_CHANGE,
 		.change = { STR("key"), STR("deploy"), STR("ci"), STR("{}"), { -5 } } };
 	s[8] = (struct record){ .type = RECORD_BOOT, .boot = { STR("crash"), STR("0.1") } };
-	s[9] = (struct record){ .type = RECORD_TEST_PAGE, .test_page = { STR("ana"), STR("mail"), STR("bo") } };
+	s[9] = (struct record){ .type = RECORD_TEST_PAGE,
+		.test_page = { STR("ana"), STR("mail"), STR("bo") } };
 	s[10] = (struct record){ .type = RECORD_HANDOVER, .handover = { ids, 3 } };
 	s[11] = (struct record){ .type = RECORD_RULES, .rules = { STR("idle"), NULL, 0 } };
 }
@@ -114,7 +119,8 @@ static void test_cut_and_bent(void **state)
 		buf_clear(&f->a);
 		record_encode(&f->a, &f->samples[i]);
 		for (size_t n = 0; n < f->a.len; n++)
-			assert_int_equal(record_decode(f->arena, str_first(buf_str(&f->a), n), &r), ERR_INPUT);
+			assert_int_equal(
+			    record_decode(f->arena, str_first(buf_str(&f->a), n), &r), ERR_INPUT);
 		buf_add_char(&f->a, 0);
 		assert_int_equal(record_decode(f->arena, buf_str(&f->a), &r), ERR_INPUT);
 		assert_true(r.seq == 99); /* never written on failure */
