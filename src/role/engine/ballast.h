@@ -11,7 +11,7 @@
 #define BALLAST_BYTES_MIN ((off_t)2 << 20)
 
 /* Makes data_dir/control/ballast if it is not there: as much of BALLAST_BYTES as is to be had, halving down to
- * BALLAST_BYTES_MIN. ERR_IO: there is no room for it. */
-must_check enum err ballast_make(const struct os *os, struct str data_dir);
+ * `least`. ERR_IO: there is no room for it. *ret_bytes: its size. */
+must_check enum err ballast_make(const struct os *os, struct str data_dir, off_t least, off_t *ret_bytes);
 /* True when there was one to drop. */
 bool ballast_drop(const struct os *os, struct str data_dir);

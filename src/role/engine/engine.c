@@ -68,7 +68,8 @@ static void space_second(struct engine *e)
 {
 	if (!e->low_space || e->failing_since.ns || e->seconds % 5 != 0)
 		return;
-	if (ballast_make(e->os, str_c(e->data_dir)) != OK)
+	/* As much as there was: else what was freed for paging would be given to events again. */
+	if (ballast_make(e->os, str_c(e->data_dir), e->ballast_bytes, &e->ballast_bytes) != OK)
 		return;
 	e->low_space = false;
 	child_log(e->child, "notice", "event=space-again effect=\"events are accepted\"");
@@ -253,7 +254,8 @@ static enum err engine_open(struct child *child, const struct json *config, void
 		return err;
 	}
 	e->is_clean = take_clean_mark(e);
-	e->low_space = ballast_make(e->os, str_c(e->data_dir)) != OK;
+	e->ballast_bytes = BALLAST_BYTES_MIN;
+	e->low_space = ballast_make(e->os, str_c(e->data_dir), BALLAST_BYTES_MIN, &e->ballast_bytes) != OK;
 	if (e->low_space)
 		child_log(e->child, "warning", "event=no-ballast effect=\"the disk is nearly full: events are refused\"");
 	loop_hook_add(e->loop, &e->hook);
@@ -305,37 +307,73 @@ static enum err take_files(struct engine *e, enum todo_kind kind)
 	return err;
 }
 
-static void log_first_sign_in(struct engine *e, struct str link)
+#define LINK_BYTES 1024
+
+/* The token's hash as the store has it. */
+static void token_hash(struct str token, struct buf *hex)
 {
-	char path[PATH_BYTES];
-	child_log(e->child, "notice", "event=first-sign-in link=%.*s", STR_ARG(link));
-	if (path_of(e, "first-sign-in", path) && os_replace_file(e->os, path, link, 0600) != OK)
+	unsigned char hash[crypto_hash_sha256_BYTES];
+	crypto_hash_sha256(hash, (const unsigned char *)token.ptr, token.len);
+	enc_hex(hex, str_make((const char *)hash, sizeof(hash)));
+}
+
+/* True when the link of a former start can still be used. */
+static bool has_link(struct engine *e, const char *path)
+{
+	struct buf text = buf_make(e->mem, LINK_BYTES), hex = buf_make(e->mem, LINK_BYTES);
+	struct str user;
+	bool valid = false;
+	if (os_read_file(e->os, path, LINK_BYTES, &text) == OK) {
+		struct str token = str_trim(str_from(buf_str(&text), str_find(buf_str(&text), '#') + 1));
+		token_hash(token, &hex);
+		arena_reset(e->arena);
+		valid = engine_reader(e) &&
+		    control_one_time(engine_reader(e), buf_str(&hex), engine_stamp(e), e->arena, &user) == OK;
+	}
+	buf_free(&text);
+	buf_free(&hex);
+	return valid;
+}
+
+static void publish_link(struct engine *e, struct buf *link, const char *path)
+{
+	child_log(e->child, "notice", "event=first-sign-in link=%.*s", STR_ARG(buf_str(link)));
+	buf_add_c(link, "\n");
+	if (os_replace_file(e->os, path, buf_str(link), 0600) != OK)
 		child_log(e->child, "warning", "event=first-sign-in-not-written path=%s", path);
 }
 
-/* Nobody can sign in yet: a link that lets one person in, once. The store has only its hash. */
+/* Nobody can sign in yet: a link that lets one person in, once. It is said once; later starts name the file
+ * that has it. The store knows only its hash. */
 static void begin_sign_in(struct engine *e)
 {
-	unsigned char token[TOKEN_BYTES], hash[crypto_hash_sha256_BYTES];
-	struct buf text = buf_make(e->mem, 1024), hex = buf_make(e->mem, 256);
-	if (e->has_credential || e->os->random(e->os, token, sizeof(token)) < 0)
+	unsigned char token[TOKEN_BYTES];
+	char path[PATH_BYTES];
+	if (!path_of(e, "first-sign-in", path))
 		return;
-	buf_add_c(&text, e->base_url);
-	buf_add_c(&text, "/ui/setup#");
-	size_t start = text.len;
-	enc_base64url(&text, str_make((const char *)token, sizeof(token)));
-	struct str secret = str_from(buf_str(&text), start);
-	crypto_hash_sha256(hash, (const unsigned char *)secret.ptr, secret.len);
-	enc_hex(&hex, str_make((const char *)hash, sizeof(hash)));
+	if (e->has_credential) {
+		e->os->unlink(e->os, path);
+		return;
+	}
+	if (has_link(e, path)) {
+		child_log(e->child, "notice", "event=nobody-can-sign-in-yet link_in=%s", path);
+		return;
+	}
+	if (e->os->random(e->os, token, sizeof(token)) < 0)
+		return;
+	struct buf link = buf_make(e->mem, LINK_BYTES), hex = buf_make(e->mem, LINK_BYTES);
+	buf_add_c(&link, e->base_url);
+	buf_add_c(&link, "/ui/setup#");
+	size_t start = link.len;
+	enc_base64url(&link, str_make((const char *)token, sizeof(token)));
+	token_hash(str_from(buf_str(&link), start), &hex);
 	struct record rec = { .type = RECORD_CREDENTIAL, .credential = { .type = CREDENTIAL_ONE_TIME,
 		.secret_hash = buf_str(&hex), .user = STR(""), .from = STR("engine"),
 		.expires = wall_add(engine_stamp(e), TOKEN_LIFE) } };
-	if (text.err == OK && hex.err == OK && todo_add(e, &rec, TODO_STARTUP)) {
-		buf_add_c(&text, "\n");
-		log_first_sign_in(e, str_trim(buf_str(&text)));
-	}
+	if (link.err == OK && hex.err == OK && todo_add(e, &rec, TODO_STARTUP))
+		publish_link(e, &link, path);
 	sodium_memzero(token, sizeof(token));
-	buf_free(&text);
+	buf_free(&link);
 	buf_free(&hex);
 }
 

@@ -136,6 +136,7 @@ struct engine {
 
 	/* storage */
 	bool low_space;                /* the ballast was dropped */
+	off_t ballast_bytes;           /* its size */
 	struct mono failing_since;     /* commits fail; ns 0 = they do not */
 	struct mono undecided_since;   /* the oldest undecided record is too old; ns 0 = it is not */
 	struct mono storage_logged;
@@ -190,6 +191,8 @@ void pages_notifier(struct engine *e, struct chan *chan);
 void pages_holding(struct engine *e, struct str body);
 bool pages_receipt(struct engine *e, struct str body);
 void pages_close(struct engine *e);
+/* A view of what is committed, for pages and figures, never for decisions; NULL: it cannot be read now. */
+struct control_reader *engine_reader(struct engine *e);
 
 /* watch.c */
 void watch_alert_row(struct engine *e, const struct alert *row);  /* decided or loaded */

@@ -80,8 +80,7 @@ void pages_close(struct engine *e)
 
 /* ---- sending ---- */
 
-/* What only the store knows about the incident: read back, after the commit. */
-static struct control_reader *reader(struct engine *e)
+struct control_reader *engine_reader(struct engine *e)
 {
 	if (!e->reader &&
 	    control_reader_open(e->mem, e->os, str_c(e->data_dir), &e->reader) != OK)
@@ -122,7 +121,8 @@ static void facts(struct engine *e, const struct flight *f, struct page *p)
 	struct alert *alerts;
 	size_t count = 0;
 	bool more;
-	struct control_reader *r = reader(e);
+	/* What only the store knows about the incident: read back, after the commit. */
+	struct control_reader *r = engine_reader(e);
 	const struct incident *open = core_incident(decider_core(e->decider), &f->row.incident);
 	p->title = STR("A test page: paging to you works");
 	p->service = p->status = p->source = p->client = p->details = STR("");

@@ -58,7 +58,7 @@ static void engine_state(struct engine *e)
 static uint32_t triggered(struct engine *e, uint32_t open)
 {
 	struct control_counts counts;
-	if (!e->reader && control_reader_open(e->mem, e->os, str_c(e->data_dir), &e->reader) != OK)
+	if (!engine_reader(e))
 		return open;
 	enum err err = control_counts(e->reader, e->clock.last_at, &counts);
 	if (err == ERR_IO)
