@@ -126,7 +126,7 @@ enum err proc_memfd(struct str name, struct str bytes, int *ret_fd)
 
 struct str proc_host_name(char *ptr, size_t cap)
 {
-	assert(cap > 1);
+	assert(ptr && cap > 1);
 	if (gethostname(ptr, cap) != 0)
 		snprintf(ptr, cap, "localhost");
 	ptr[cap - 1] = '\0';
