@@ -29,7 +29,13 @@ def setup_token(q):
 
 
 def sign_up(q, user='root'):
-    a = q.api('POST', '/api/quis/v1/setup', {'token': setup_token(q), 'user': user, 'password': PASSWORD}, token=False)
+    token = setup_token(q)
+
+    def once():
+        # the link is printed a moment before it is committed; a few wrong tries are allowed
+        a = q.api('POST', '/api/quis/v1/setup', {'token': token, 'user': user, 'password': PASSWORD}, token=False)
+        return a if a.status != 401 else None
+    a = quis.wait_for('the first sign-in', once, 2, 0.3)
     quis.equal(a.status, 200, a.text)
     return cookie_of(a)
 

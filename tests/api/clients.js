@@ -20,8 +20,11 @@ async function pdjs() {
   assert.strictEqual(r.status, 202);
   assert.strictEqual(r.data.dedup_key, 'pdjs');
   const secure = api({ token, server });
-  const all = await secure.all('/incidents', { data: { limit: 2, 'statuses[]': 'triggered' } });
-  seen.pdjsAll = all.resource ? all.resource.length : all.data.incidents.length;
+  // 202 says that the event is durable, a moment later it is an incident
+  for (const end = Date.now() + 5000; Date.now() < end && !(seen.pdjsAll >= 5);) {
+    const all = await secure.all('/incidents', { data: { limit: 2, 'statuses[]': 'triggered' } });
+    seen.pdjsAll = all.resource.length;
+  }
   r = await secure.get('/users');
   assert.strictEqual(r.resource[0].type, 'user');
   const incident = (await secure.get('/incidents', { queryParameters: { 'statuses[]': ['triggered'] } })).resource[0];

@@ -229,7 +229,8 @@ def test_overview():
         quis.equal([(s['schedule'], s['user'] in ('ana', 'bo'), s['next_user'] in ('ana', 'bo')) for s in o['oncalls']], [('primary', True, True)])
         quis.equal(len(o['rates']['events_per_minute']), 60)
         quis.check(sum(r['value'] for r in o['rates']['events_per_minute']) >= 1, 'the event is counted')
-        quis.check({'engine', 'web', 'web2', 'notifier'} <= {r['role'] for r in o['roles'] if r['ok']}, o['roles'])
+        quis.wait_for('the roles to be well', lambda: {'engine', 'web', 'web2', 'notifier'} <= {
+            r['role'] for r in q.api('GET', '/api/quis/v1/overview').json['roles'] if r['ok']})
         messages = q.api('GET', f'/api/quis/v1/incidents/{q.incidents()[0]["id"]}/messages').json
         quis.check(messages['messages'] and messages['timers'][0]['type'], messages)
 
