@@ -235,15 +235,15 @@ static struct str ui_link(struct making *m, const char *path, struct str value)
 	    m->a, "%.*s%s%.*s", STR_ARG(m->page->base_url), path, STR_ARG(buf_str(&q)));
 }
 
-/* The metric as the source named it, or the rule's own screen with its band, or the source's own
+/* The metric as the source named it, or the rule's metric with its band, or the source's own
  * graph. */
 static struct str graph_link(struct making *m)
 {
 	struct str link = STR("");
 	if (m->query.len > 0)
-		link = ui_link(m, "/ui/explore?query=", m->query);
+		link = ui_link(m, "/ui/explore?q=", m->query);
 	if (link.len == 0 && m->rule.len > 0)
-		link = ui_link(m, "/ui/alerts/", m->rule);
+		link = ui_link(m, "/ui/explore?rule=", m->rule);
 	if (link.len == 0 && address_is_web(m->generator))
 		link = arena_str(m->a, m->generator);
 	return link;

@@ -144,11 +144,11 @@ static void test_links(void **state)
 	assert_true(str_eq(n.graph_url, STR("http://prom.example/graph?g0.expr=up")));
 	page.details = STR("{\"rule\":\"disk full\",\"generatorURL\":\"http://prom.example/\"}");
 	assert_int_equal(notice_make(a, &page, &key, &n), OK);
-	assert_true(str_eq(n.graph_url, STR("http://q.example/ui/alerts/disk%20full")));
+	assert_true(str_eq(n.graph_url, STR("http://q.example/ui/explore?rule=disk%20full")));
 	page.details = STR("{\"rule\":\"r\",\"query\":\"up{a=\\\"b\\\"} > 1\"}");
 	assert_int_equal(notice_make(a, &page, &key, &n), OK);
 	assert_true(str_eq(
-	    n.graph_url, STR("http://q.example/ui/explore?query=up%7Ba%3D%22b%22%7D%20%3E%201")));
+	    n.graph_url, STR("http://q.example/ui/explore?q=up%7Ba%3D%22b%22%7D%20%3E%201")));
 	struct link_claim claim;
 	struct str token = str_from(n.resolve_url, STR("http://q.example/link/").len);
 	assert_int_equal(link_check(token, &key, page.at, &claim), OK);

@@ -116,7 +116,7 @@ def test_a_whole_mail():
     for words in ('TRIGGERED: disk full on db1: Größe Ω', 'Service:  web', 'Severity: critical (urgency high)',
                   'Status:   triggered', 'Since:    2026-01-05 07:59:00 UTC', 'Source:   db1', '  free: 0 bytes',
                   '  mount.path: /srv', '  mount.options[1]: noatime', 'Runbook: https://wiki.example.com/disk',
-                  'Graph:       http://quis.example.com/ui/explore?query=disk_free%7Bhost%3D%22db1%22%7D',
+                  'Graph:       http://quis.example.com/ui/explore?q=disk_free%7Bhost%3D%22db1%22%7D',
                   'Incident:    http://quis.example.com/ui/incidents/Q0000000000ABC'):
         check(words in m.text, repr(words), 'is not in', m.text)
     check('secret-routing-key' not in m.raw.decode(), 'the routing key leaked')
