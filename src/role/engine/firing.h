@@ -15,7 +15,6 @@
 
 struct firing_entry {
 	struct str key, rule, labels;  /* labels may be empty when the key does not hold them */
-	uint8_t side;                  /* of a band: 1 above, 2 below, 0 not known or no band */
 	bool quiet;                    /* resolved by somebody else while it fires */
 	struct wall quiet_until;
 	uint64_t seen;                 /* number of the last report that had it */

@@ -141,29 +141,14 @@ static bool end_entry(struct changes *c, struct firing_entry *entry)
 	return ok;
 }
 
-static uint8_t side_of(struct str reason)
-{
-	return str_eq(reason, STR("above")) ? 1 : str_eq(reason, STR("below")) ? 2 : 0;
-}
-
 static void group_state(struct changes *c, const struct record_rule_state *state, uint64_t report)
 {
 	struct engine *e = c->e;
-	uint8_t side = side_of(state->reason);
 	buf_clear(&e->body);
 	firing_key(&e->body, state->rule, state->labels);
 	struct firing_entry *entry = firing_find(e->firing, buf_str(&e->body));
-	if (entry && entry->side && side && entry->side != side) {
-		/* From too high to too low: that is over, and something else is wrong, of which nobody was told. */
-		if (!end_entry(c, entry))
-			return;
-		entry = NULL;
-		buf_clear(&e->body);
-		firing_key(&e->body, state->rule, state->labels);
-	}
 	if (entry) {
 		entry->seen = report;
-		entry->side = side ? side : entry->side;
 		if (!entry->quiet || entry->quiet_until.ns > e->clock.last_at.ns)
 			return;
 		entry->quiet = false;
@@ -172,7 +157,6 @@ static void group_state(struct changes *c, const struct record_rule_state *state
 		if (!entry)
 			return;
 		entry->seen = report;
-		entry->side = side;
 	}
 	if (!changes_add(c, state))
 		child_log(e->child, "error", "event=rule-states-delayed");
