@@ -431,7 +431,7 @@ static void test_full_disk(void **state)
 	int error;
 	options.reserve_bytes = 2048;
 	os_faulty_init(&f, &os_linux, OS_FALLOCATE, 3, ENOSPC);
-	f.fail_count = 80; /* tries, one in 20 ms: then there is room again */
+	f.fail_count = 40; /* tries, one in 20 ms: then there is room again */
 	options.retry = SPAN_MS(20);
 	assert_int_equal(inbox_open(&mem_system, &f.iface, str_c(p->dir), &options, 0, &b), OK);
 	while (inbox_append(b, (struct wall){ (int64_t)(events + 1) * 1000 }, body_of(events + 1, 100, text), false,
