@@ -15,7 +15,8 @@ cleanup() {
 	[ -n "${QUIS_BARE_DIR:-}" ] || rm -rf --one-file-system "$dir"
 }
 trap cleanup EXIT
-mirror=$(grep -rhoE '^(deb .*|URIs: *)https?://[^ ]+' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | grep -oE 'https?://[^ ]+' | grep -v security | head -n 1)
+mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+	grep -oE 'https?://[^ ]+' | grep -v security | head -n 1 || true)
 if [ ! -x "$dir/bin/sh" ]; then
 	say "debootstrap"
 	quiet debootstrap debootstrap --variant=minbase --include=ca-certificates bookworm "$dir" "$mirror"
@@ -23,7 +24,7 @@ fi
 # The machine's own way to its package registries.
 cp /etc/resolv.conf "$dir/etc/resolv.conf" 2>/dev/null || true
 cp -r /etc/apt/. "$dir/etc/apt/" 2>/dev/null || true
-cp -r /usr/local/share/ca-certificates/. "$dir/usr/local/share/ca-certificates/" 2>/dev/null || true
+cp -r /usr/local/share/ca-certificates/. "$dir/usr/local/share/ca-certificates/" 2>/dev/null && chroot "$dir" update-ca-certificates >/dev/null 2>&1 || true
 [ -f /etc/npmrc ] && cp /etc/npmrc "$dir/etc/npmrc" || true
 for f in /root/.npmrc /usr/etc/npmrc /usr/local/etc/npmrc; do [ -f "$f" ] && mkdir -p "$dir$(dirname "$f")" && cp "$f" "$dir$f" || true; done
 for m in proc sys dev; do mountpoint -q "$dir/$m" || mount --rbind "/$m" "$dir/$m"; done
