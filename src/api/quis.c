@@ -6,6 +6,7 @@
 #include "api/shape.h"
 #include "incident/core.h"
 #include "proof/proof.h"
+#include "rules/check.h"
 #include <assert.h>
 
 #define PROOFS_MAX 20000u
@@ -529,12 +530,70 @@ static bool read_resources(
 	return true;
 }
 
+struct query_errors {
+	struct arena *a;
+	const struct record_resource *resource;
+	struct jw w;
+	uint32_t count;
+};
+
+/* A rule whose query cannot be judged is refused here: the engine knows no PromQL. */
+static enum err query_see(void *context, struct str path, struct str query)
+{
+	struct query_errors *q = context;
+	struct str why;
+	enum err e = rules_query_check(q->a, query, &why);
+	if (e != ERR_INPUT)
+		return e;
+	q->count++;
+	jw_open(&q->w, '{');
+	jw_kv_str(&q->w, STR("path"),
+	    arena_printf(q->a, "%.*s %.*s: %.*s", STR_ARG(q->resource->kind),
+	        STR_ARG(q->resource->name), STR_ARG(path)));
+	jw_kv_str(&q->w, STR("message"), why);
+	jw_kv_str(&q->w, STR("hint"), STR(""));
+	jw_close(&q->w, '}');
+	return OK;
+}
+
+/* False when queries are wrong: the call has been answered. */
+static bool queries_right(struct call *call, const struct record_resource *res, uint32_t count)
+{
+	struct buf b = buf_make(&mem_system, 1u << 20);
+	struct query_errors q = { .w = jw_make(&b) };
+	enum err e = arena_open(&mem_system, (size_t)64 << 20, &q.a);
+	jw_open(&q.w, '{');
+	jw_key(&q.w, STR("changes"));
+	jw_open(&q.w, '[');
+	jw_close(&q.w, ']');
+	jw_key(&q.w, STR("errors"));
+	jw_open(&q.w, '[');
+	for (uint32_t i = 0; i < count && e == OK; i++) {
+		struct conf_document d = { .kind = res[i].kind, .name = res[i].name, .body = res[i].body };
+		q.resource = &res[i];
+		if (!res[i].remove)
+			e = conf_document_queries(q.a, &d, query_see, &q);
+		arena_reset(q.a);
+	}
+	arena_close(&q.a);
+	jw_close(&q.w, ']');
+	jw_close(&q.w, '}');
+	if (e != OK || b.err != OK)
+		call_busy(call, STR("the resources are too large to be checked: send fewer at once"));
+	else if (q.count)
+		call_json(call, 422, buf_str(&b));
+	buf_free(&b);
+	return e == OK && !q.count;
+}
+
 void resources_post(struct call *call)
 {
 	const struct json *root;
 	struct record_resource *res;
 	uint32_t count;
 	if (!read_object(call, &root) || !read_resources(call, root, &res, &count))
+		return;
+	if (!queries_right(call, res, count))
 		return;
 	bool whole = json_is(json_get(root, STR("whole")), JSON_TRUE);
 	static const struct str via[MANAGER_COUNT] = { [MANAGER_FILE] = STR_INIT("file"),

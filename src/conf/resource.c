@@ -402,13 +402,16 @@ enum err conf_document_queries(
 	enum err err = json_read(a, document->body, JSON_DEPTH_MAX, &body, NULL);
 	if (err)
 		return err;
+	struct str query = json_get_str(body, STR("query"));
 	if (!group)
-		return see(context, STR("query"), json_get_str(body, STR("query")));
+		return query.ptr ? see(context, STR("query"), query) : OK;
 	const struct json *rules = json_get(body, STR("rules"));
 	size_t i = 0;
 	for (const struct json *r = rules ? rules->child : NULL; r && !err; r = r->next, i++) {
 		struct str path = arena_printf(a, "rules[%zu].expr", i);
-		err = path.ptr ? see(context, path, json_get_str(r, STR("expr"))) : arena_err(a);
+		query = json_get_str(r, STR("expr"));
+		if (query.ptr)
+			err = path.ptr ? see(context, path, query) : arena_err(a);
 	}
 	return err;
 }

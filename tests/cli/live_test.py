@@ -100,6 +100,26 @@ def everything_that_is_exported_can_be_read():
                    f'0 to create, 0 to update, 0 to remove, {len(quis.PEOPLE)} unchanged\n')
 
 
+def a_broken_query_is_refused_at_every_door():
+    with quis.Quisd() as q:
+        q.write('a.yaml', 'kind: Alert\nname: a\nquery: load1[5m]\n')
+        why = 'this gives a range of samples, a rule needs one value: use a function such as rate'
+        quis.equal(run(q, 'check', 'a.yaml', code=2).stderr, f'a.yaml:3:8: Alert a: query: {why}\n')
+        alert = {'kind': 'Alert', 'name': 'a', 'query': 'load1[5m]'}
+        group = {'kind': 'RuleGroup', 'name': 'f/g', 'rules': [{'alert': 'b', 'expr': 'up'}, {'record': 'c', 'expr': 'sum('}]}
+        for dry_run in [True, False]:
+            a = q.api('POST', '/api/quis/v1/resources', {'dry_run': dry_run, 'resources': [alert, group]})
+            quis.equal(a.status, 422, a.text)
+            quis.equal([(e['path'], e['message']) for e in a.json['errors']], [
+                ('Alert a: query', why),
+                ('RuleGroup f/g: rules[1].expr', 'this is not PromQL: 1:5: parse error: unclosed left parenthesis')])
+        with open(q.path('conf.d/all.yaml'), 'a') as f:
+            f.write('---\nkind: Alert\nname: a\nquery: sum(\n')
+        p = subprocess.run([quis.quisd_path(), '--config', q.path('quis.yaml'), '--check'], capture_output=True, text=True)
+        quis.equal(p.returncode, 2)
+        quis.check('Alert a: query: this is not PromQL: 1:5: parse error: unclosed left parenthesis' in p.stderr, p.stderr)
+
+
 def metrics_proof_and_status():
     with quis.Quisd() as q:
         quis.wait_for('samples of this machine', lambda: 'load1{' in run(q, 'query', '--table', 'load1').stdout)
@@ -115,4 +135,4 @@ def metrics_proof_and_status():
 
 
 quis.run_tests([an_incident_from_send_to_resolve, resources_from_check_to_removal, everything_that_is_exported_can_be_read,
-                metrics_proof_and_status])
+                a_broken_query_is_refused_at_every_door,                 metrics_proof_and_status])

@@ -7,7 +7,7 @@
 #include "cmd/cli/look.h"
 #include "conf/resource.h"
 #include "os/os.h"
-#include "query/promql/promql.h"
+#include "rules/check.h"
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -111,19 +111,14 @@ static enum err check_query(void *context, struct str path, struct str query)
 {
 	const struct query_check *q = context;
 	const struct conf_document *d = q->document;
-	const struct promql_expr *expr;
-	struct promql_fault fault = { 0 };
-	enum err err = promql_parse(q->c->a, query, &expr, &fault);
+	struct str why;
+	enum err err = rules_query_check(q->c->a, query, &why);
 	if (err != ERR_INPUT)
 		return err;
-	struct buf b = buf_make(&mem_system, 4096);
-	promql_fault_text(&fault, &b);
 	struct conf_fault f = { .file = d->file,
 		.path = arena_printf(
 		    q->c->a, "%.*s %.*s: %.*s", STR_ARG(d->kind), STR_ARG(d->name), STR_ARG(path)),
-		.message =
-		    arena_printf(q->c->a, "this is not PromQL: %.*s", STR_ARG(buf_str(&b))) };
-	buf_free(&b);
+		.message = why };
 	ignore_err(
 	    conf_document_place(d, 1, f.path, &f.file, &f.line, &f.column), "then without a place");
 	conf_faults_add(&q->f->faults, &f);

@@ -6,7 +6,7 @@
 #include "role/config/load_priv.h"
 #include "base/enc.h"
 #include "oncall/zone.h"
-#include "query/promql/promql.h"
+#include "rules/check.h"
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -263,19 +263,13 @@ static enum err check_query(void *context, struct str path, struct str query)
 	const struct query_check *c = context;
 	struct loader *l = c->l;
 	const struct conf_document *d = c->document;
-	const struct promql_expr *expr;
-	struct promql_fault fault = { 0 };
-	enum err err = promql_parse(l->a, query, &expr, &fault);
+	struct str why;
+	enum err err = rules_query_check(l->a, query, &why);
 	if (err != ERR_INPUT)
 		return err;
-	struct buf b = buf_make(&mem_system, 4096);
-	promql_fault_text(&fault, &b);
 	struct str full = arena_printf(
 	    l->a, "%.*s %.*s: %.*s", STR_ARG(d->kind), STR_ARG(d->name), STR_ARG(path));
-	struct conf_fault f = { .file = d->file,
-		.path = full,
-		.message = arena_printf(l->a, "this is not PromQL: %.*s", STR_ARG(buf_str(&b))) };
-	buf_free(&b);
+	struct conf_fault f = { .file = d->file, .path = full, .message = why };
 	ignore_err(
 	    conf_document_place(d, 1, full, &f.file, &f.line, &f.column), "then without a line");
 	conf_faults_add(&l->faults, &f);
