@@ -149,7 +149,12 @@ export function IncidentsScreen() {
 		const at = items.findIndex((i) => i.id === cursor);
 		const next = items[at < 0 ? (by > 0 ? 0 : items.length - 1) : Math.min(items.length - 1, Math.max(0, at + by))]!;
 		setCursor(next.id);
-		requestAnimationFrame(() => document.getElementById(`row-${next.id}`)?.scrollIntoView({ block: "nearest" }));
+		// The focus goes along, so that Enter opens it and a screen reader says it.
+		requestAnimationFrame(() => {
+			const row = document.getElementById(`row-${next.id}`);
+			row?.scrollIntoView({ block: "nearest" });
+			row?.querySelector<HTMLElement>("a.title")?.focus({ preventScroll: true });
+		});
 	};
 	const toggle = (id: string): void => {
 		const s = new Set(selected);
