@@ -195,6 +195,20 @@ def test_an_acknowledgement_stops_what_waits():
             equal([m['subject'] for m in box.mails if 'stop it' in m['subject']], [])
 
 
+def test_its_series_can_be_asked_for():
+    with quis.Mailbox() as box, quis.Quisd(providers=[box.provider()]) as q:
+        q.trigger(quis.KEY, 'one')
+        q.trigger(quis.KEY, 'two')
+        box.wait(count=2)
+        def value(query):
+            a = q.api('GET', '/api/v1/query?' + quis.urllib.parse.urlencode({'query': query}))
+            result = a.json['data']['result']
+            return float(result[0]['value'][1]) if result else None
+        quis.wait_for('its series', lambda: value('quis_pages_total{provider="mail",outcome="accepted"}') == 2, 40, 0.2)
+        quis.wait_for('its latency', lambda: value('histogram_quantile(0.5, quis_page_seconds_bucket{provider="mail"})') is not None)
+        equal(value('quis_pages_waiting'), 0)
+
+
 def test_a_test_page():
     with quis.Mailbox() as box, quis.Quisd(providers=[box.provider()]) as q:
         a = q.api('POST', '/api/quis/v1/test-page', {'user': 'ana', 'contact': 'mail'})
