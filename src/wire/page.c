@@ -13,35 +13,41 @@
 #define TITLE_MAX_BYTES 4096u /* 1024 characters of UTF-8 */
 #define DETAILS_MAX_BYTES (16u * 1024)
 
+/* What is longer than the reader takes is cut: a source with a long name must not stop a page. */
+static void put_cut(struct buf *b, struct str s, size_t limit)
+{
+	put_str(b, str_utf8_first(s, limit));
+}
+
 void page_encode(struct buf *b, const struct page *page)
 {
 	assert(page->purpose < PURPOSE_COUNT && page->contact_type < CONTACT_TYPE_COUNT);
 	assert(page->urgency < URGENCY_COUNT && page->severity < SEVERITY_COUNT);
 	put_u8(b, PAGE_VERSION);
-	put_str(b, page->message);
+	put_cut(b, page->message, sizeof(struct id));
 	put_u32(b, page->attempt);
 	put_u8(b, page->maybe_duplicate);
 	put_u8(b, (uint8_t)page->purpose);
 	put_u8(b, (uint8_t)page->contact_type);
-	put_str(b, page->provider);
-	put_str(b, page->address);
-	put_str(b, page->user);
-	put_str(b, page->user_full_name);
-	put_str(b, page->incident);
+	put_cut(b, page->provider, NAME_MAX_BYTES);
+	put_cut(b, page->address, ADDRESS_MAX_BYTES);
+	put_cut(b, page->user, NAME_MAX_BYTES);
+	put_cut(b, page->user_full_name, NAME_MAX_BYTES);
+	put_cut(b, page->incident, sizeof(struct id));
 	put_u64(b, page->incident_number);
-	put_str(b, page->title);
-	put_str(b, page->service);
-	put_str(b, page->status);
+	put_cut(b, page->title, TITLE_MAX_BYTES);
+	put_cut(b, page->service, NAME_MAX_BYTES);
+	put_cut(b, page->status, NAME_MAX_BYTES);
 	put_u8(b, (uint8_t)page->urgency);
 	put_u8(b, (uint8_t)page->severity);
 	put_i64(b, page->created_at.ns);
 	put_u32(b, page->alerts_open);
-	put_str(b, page->source);
-	put_str(b, page->client);
+	put_cut(b, page->source, TITLE_MAX_BYTES);
+	put_cut(b, page->client, TITLE_MAX_BYTES);
 	/* the sender cuts; a cut JSON text would not be JSON any more, so what is over is left out
 	 * whole */
 	put_str(b, page->details.len <= DETAILS_MAX_BYTES ? page->details : STR(""));
-	put_str(b, page->base_url);
+	put_cut(b, page->base_url, ADDRESS_MAX_BYTES);
 	put_i64(b, page->at.ns);
 }
 

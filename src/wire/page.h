@@ -31,5 +31,7 @@ struct page {
 	struct wall at;          /* when it was decided */
 };
 #define PAGE_BYTES_MAX (64u * 1024)
+/* Texts that are over their limit are cut, details that are over it left out: what was encoded can always be
+ * decoded. */
 void page_encode(struct buf *b, const struct page *page);
 must_check enum err page_decode(struct str bytes, struct page *ret_page); /* borrows */

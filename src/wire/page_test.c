@@ -122,6 +122,28 @@ static void test_details_over_the_limit_are_left_out(void **state)
 	buf_free(&b);
 }
 
+/* A page must arrive whatever its source called itself. */
+static void test_long_texts_are_cut(void **state)
+{
+	(void)state;
+	static char big[20000];
+	memset(big, 'x', sizeof(big));
+	struct str long_text = str_make(big, sizeof(big));
+	struct page in = sample(), out;
+	struct buf b = buf_make(&mem_system, PAGE_BYTES_MAX);
+	in.title = in.source = in.client = in.service = in.user_full_name = in.address = long_text;
+	in.details = str_make(big, 16 * 1024);
+	page_encode(&b, &in);
+	assert_int_equal(b.err, OK);
+	assert_int_equal(page_decode(buf_str(&b), &out), OK);
+	assert_int_equal(out.title.len, 4096);
+	assert_int_equal(out.source.len, 4096);
+	assert_int_equal(out.service.len, 512);
+	assert_int_equal(out.address.len, 2048);
+	assert_true(str_eq(out.message, in.message));
+	buf_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +151,7 @@ int main(void)
 		cmocka_unit_test(test_every_prefix_is_refused),
 		cmocka_unit_test(test_unknown_numbers_are_refused),
 		cmocka_unit_test(test_details_over_the_limit_are_left_out),
+		cmocka_unit_test(test_long_texts_are_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
