@@ -30,6 +30,8 @@ static enum err split(struct str address, char *host, size_t host_cap, char *por
 	return OK;
 }
 
+#define DATAGRAM_BUFFER_BYTES (8 << 20)
+
 static enum err bind_one(const struct addrinfo *ai, enum socket_kind kind, int *ret_fd)
 {
 	int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, ai->ai_protocol);
@@ -38,6 +40,11 @@ static enum err bind_one(const struct addrinfo *ai, enum socket_kind kind, int *
 	int on = 1;
 	if (kind == SOCKET_STREAM_LISTEN)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	/* Datagrams may come before their reader has started: the socket must be able to hold them from the first
+	 * one on, and only root may ask for more than net.core.rmem_max. */
+	int room = DATAGRAM_BUFFER_BYTES;
+	if (kind == SOCKET_DATAGRAM && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
 	if (bind(fd, ai->ai_addr, ai->ai_addrlen) != 0 ||
 	    (kind == SOCKET_STREAM_LISTEN && listen(fd, 4096) != 0)) {
 		int saved = errno;

@@ -46,11 +46,17 @@ static void count(uint64_t *counter, uint64_t n)
 static void set_up_socket(struct receiver *r)
 {
 	int want = (int)RECEIVER_BUFFER_BYTES, got = 0;
-	if (setsockopt(r->fd, SOL_SOCKET, SO_RCVBUFFORCE, &want, sizeof(want)) != 0)
-		(void)setsockopt(r->fd, SOL_SOCKET, SO_RCVBUF, &want, sizeof(want));
 	socklen_t len = sizeof(got);
-	if (getsockopt(r->fd, SOL_SOCKET, SO_RCVBUF, &got, &len) == 0 && got > 0)
-		r->counters.buffer_bytes = (uint32_t)got / 2; /* the kernel doubles what it was asked for */
+	/* the kernel tells twice of what it was asked for */
+	bool known = getsockopt(r->fd, SOL_SOCKET, SO_RCVBUF, &got, &len) == 0 && got > 0;
+	if (known && got / 2 < want) { /* whoever made the socket may have had the right to this already */
+		if (setsockopt(r->fd, SOL_SOCKET, SO_RCVBUFFORCE, &want, sizeof(want)) != 0)
+			(void)setsockopt(r->fd, SOL_SOCKET, SO_RCVBUF, &want, sizeof(want));
+		len = sizeof(got);
+		known = getsockopt(r->fd, SOL_SOCKET, SO_RCVBUF, &got, &len) == 0 && got > 0;
+	}
+	if (known)
+		r->counters.buffer_bytes = (uint32_t)got / 2;
 }
 
 static void read_drops(struct receiver *r)
