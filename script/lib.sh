@@ -33,11 +33,11 @@ build_ui() {
 	quiet "the UI's build" npm --prefix "$here/ui" run build
 }
 
-# build_tree DIR [MESON OPTIONS]: configures when needed and compiles.
+# build_tree DIR [MESON OPTIONS]: configures when needed and compiles; TARGETS limits it to some.
 build_tree() {
 	dir=$1; shift
 	if [ ! -f "$dir/build.ninja" ]; then
 		quiet "meson setup" meson setup "$dir" "$here" "$@"
 	fi
-	quiet "the build in $dir" ninja -C "$dir"
+	quiet "the build in $dir" ninja -C "$dir" ${TARGETS:-}
 }

@@ -114,7 +114,7 @@ static enum err convert_children(struct from_json *c, const struct json *j, unsi
 		     n = n->next)
 			if (str_eq(n->name, m->name))
 				return refuse(c, &at, "this key is there twice");
-		struct conf_node *child;
+		struct conf_node *child = NULL;
 		enum err err = convert(c, m, depth + 1, &at, &child);
 		if (err)
 			return err;
