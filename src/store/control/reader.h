@@ -167,6 +167,6 @@ struct control_promises {
 	uint64_t decided_seq;
 	struct wall decided_at;         /* record time of the last decided record */
 };
-/* Promise 2 for every open incident, in one snapshot; costs as many rows as are open. */
+/* Promise 2 for every open incident; costs as many rows as are open. */
 must_check enum err control_promises(struct control_reader *r, struct wall now, struct span grace,
     struct control_promises *ret);
