@@ -11,8 +11,8 @@
 #include "base/str.h"
 
 #define REGEX_LEN_MAX 8192u
-#define REGEX_MATCH_LIMIT 100000u /* steps of the engine before it gives up: then nothing matches \
-	                           */
+/* Steps of the engine before it gives up: then nothing matches. */
+#define REGEX_MATCH_LIMIT 100000u
 #define REGEX_GROUPS_MAX 64u
 
 struct regex;

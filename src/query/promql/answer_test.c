@@ -173,9 +173,9 @@ static void test_faults(void **state)
 	struct buf b = buf_make(&mem_system, 4096);
 	assert_int_equal(promql_parse(w.arena, STR("1 +"), &e, &fault), ERR_INPUT);
 	promql_answer_fault(&b, STR("query"), &fault);
-	assert_string_equal(
-	    b.ptr, "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"invalid parameter "
-	           "\\\"query\\\": 1:4: parse error: unexpected end of input\"}");
+	assert_string_equal(b.ptr,
+	    "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"invalid parameter "
+	    "\\\"query\\\": 1:4: parse error: unexpected end of input\"}");
 	buf_free(&b);
 	world_end(&w);
 }

@@ -3,6 +3,7 @@
  * The notation of series. See notation.h.
  */
 #include "query/promql/notation.h"
+#include "base/time.h"
 #include "query/promql/promql.h"
 #include <math.h>
 #include <string.h>
@@ -313,6 +314,67 @@ enum err notation_points(struct arena *a, struct str text, struct notation_point
 		if (e == OK && s.len && !is_blank(s.ptr[0]))
 			e = ERR_INPUT;
 		s = str_trim(s);
+	}
+	return e;
+}
+
+enum err notation_ms(struct str s, int64_t *ret)
+{
+	struct span span;
+	double seconds;
+	bool minus = s.len && s.ptr[0] == '-';
+	if (minus)
+		s = str_from(s, 1);
+	if (span_parse(s, &span) == OK) {
+		*ret = span.ns / NS_PER_MS * (minus ? -1 : 1);
+		return OK;
+	}
+	enum err e = str_f64(s, false, &seconds);
+	if (e == OK && !(fabs(seconds) < 1e12))
+		e = ERR_INPUT;
+	if (e == OK)
+		*ret = (minus ? -1 : 1) * (int64_t)llround(seconds * 1000);
+	return e;
+}
+
+/* -1m, 0sx5, -1m-10sx3 */
+static enum err read_starts(struct arena *a, struct str w, struct notation_points *out)
+{
+	size_t x = str_find(w, 'x'), sign = 1, times = 0;
+	struct str body = str_first(w, x), rest = str_from(w, x);
+	int64_t v, d = 0;
+	while (sign < body.len && body.ptr[sign] != '+' && body.ptr[sign] != '-')
+		sign++;
+	struct str step = str_from(body, sign);
+	if (str_starts(step, STR("+")))
+		step = str_from(step, 1);
+	if (notation_ms(str_first(body, sign), &v) != OK ||
+	    (sign < body.len && notation_ms(step, &d) != OK) ||
+	    (rest.len && (!notation_times(&rest, &times) || rest.len)))
+		return ERR_INPUT;
+	enum err e = OK;
+	for (size_t i = 0; e == OK && i <= times; i++)
+		e = notation_add(a, out,
+		    (struct notation_point){ .set = true, .v = (double)v + (double)i * (double)d },
+		    1);
+	return e;
+}
+
+enum err notation_starts(struct arena *a, struct str text, struct notation_points *ret)
+{
+	struct str w;
+	enum err e = OK;
+	*ret = (struct notation_points){ 0 };
+	while (e == OK && (w = notation_word(&text)).len) {
+		if (w.ptr[0] != '_') {
+			e = read_starts(a, w, ret);
+			continue;
+		}
+		size_t n = 1;
+		w = str_from(w, 1);
+		if (w.len && (!notation_times(&w, &n) || w.len))
+			return ERR_INPUT;
+		e = notation_add(a, ret, (struct notation_point){ 0 }, n);
 	}
 	return e;
 }

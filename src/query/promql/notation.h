@@ -27,6 +27,11 @@ struct notation_points {
 
 /* The points of one line (behind the series). ERR_INPUT, ERR_LIMIT, ERR_NOMEM. */
 must_check enum err notation_points(struct arena *a, struct str text, struct notation_points *ret);
+/* The start times of a line "name@st -1m 0sx5 -1m-10sx3 _ _x3" (behind the @st): v is the distance
+ * in ms from the sample of the same place. */
+must_check enum err notation_starts(struct arena *a, struct str text, struct notation_points *ret);
+/* A time or a step: 5m, -1h30m, 90 (seconds), 0.5. */
+must_check enum err notation_ms(struct str s, int64_t *ret);
 /* name{a="b"} at the front of a line; *ret_rest is what follows it. ERR_INPUT, ERR_NOMEM. */
 must_check enum err notation_series(
     struct arena *a, struct str line, struct labels *ret, struct str *ret_rest);

@@ -19,6 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		rest = line;
 	if (notation_points(a, rest, &p) == OK && p.count > NOTATION_POINTS_MAX)
 		abort();
+	if (notation_starts(a, line, &p) == OK && p.count > NOTATION_POINTS_MAX)
+		abort();
 	arena_close(&a);
 	return 0;
 }

@@ -14,7 +14,7 @@ static struct arena *arena;
 static int start(void **state)
 {
 	(void)state;
-	return arena_open(&mem_system, 64 << 20, &arena) == OK ? 0 : -1;
+	return arena_open(&mem_system, 512 << 20, &arena) == OK ? 0 : -1;
 }
 
 static int stop(void **state)
@@ -81,6 +81,21 @@ static void refused(void **state)
 	assert_int_equal(notation_points(arena, STR("_x99999999999999999999999"), &p), ERR_LIMIT);
 }
 
+static void starts(void **state)
+{
+	(void)state;
+	struct notation_points p;
+	assert_int_equal(notation_starts(arena, STR(" -1m 0sx2 _x2 -1m-10sx1 _"), &p), OK);
+	const double want[] = { -60000, 0, 0, 0, 0, 0, -60000, -70000, 0 };
+	assert_int_equal(p.count, 9);
+	for (size_t i = 0; i < p.count; i++)
+		assert_true(p.list[i].v == want[i] && p.list[i].set == (i < 4 || i / 2 == 3));
+	const char *bad[] = { "x", "1mx", "_y", "1m1m-", "--1m", "1mx2y", "1m+", "1e99" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_int_not_equal(notation_starts(arena, str_c(bad[i]), &p), OK);
+	assert_int_equal(notation_starts(arena, STR("1mx2000000"), &p), ERR_LIMIT);
+}
+
 static void series(void **state)
 {
 	(void)state;
@@ -105,6 +120,6 @@ static void series(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(floats), cmocka_unit_test(histograms),
-		cmocka_unit_test(refused), cmocka_unit_test(series) };
+		cmocka_unit_test(refused), cmocka_unit_test(starts), cmocka_unit_test(series) };
 	return cmocka_run_group_tests(tests, start, stop);
 }

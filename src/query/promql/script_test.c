@@ -49,17 +49,9 @@ static bool fail_case(struct run *r, const char *format, ...)
 
 static int64_t parse_ms(struct str s)
 {
-	struct span span;
-	int64_t sign = 1;
-	double seconds;
-	if (s.len && s.ptr[0] == '-') {
-		sign = -1;
-		s = str_from(s, 1);
-	}
-	if (span_parse(s, &span) == OK)
-		return sign * (span.ns / NS_PER_MS);
-	assert_int_equal(str_f64(s, false, &seconds), OK);
-	return sign * (int64_t)llround(seconds * 1000);
+	int64_t ms;
+	assert_int_equal(notation_ms(s, &ms), OK);
+	return ms;
 }
 
 struct loaded {
@@ -67,38 +59,6 @@ struct loaded {
 	struct notation_points points;
 	struct notation_points starts; /* v is the offset from the sample in ms */
 };
-
-/* The offsets of "name@st" lines: -1m 0sx5 -1m-10sx3 _ _x3 */
-static void parse_starts(struct arena *a, struct str s, struct notation_points *out)
-{
-	struct str w;
-	while ((w = notation_word(&s)).len) {
-		if (w.ptr[0] == '_') {
-			w = str_from(w, 1);
-			size_t n = 1;
-			if (!notation_times(&w, &n))
-				n = 1;
-			assert_int_equal(notation_add(a, out, (struct notation_point){ 0 }, n), OK);
-			continue;
-		}
-		size_t x = str_find(w, 'x'), sign = 1;
-		struct str body = str_first(w, x), rest = str_from(w, x);
-		while (sign < body.len && body.ptr[sign] != '+' && body.ptr[sign] != '-')
-			sign++;
-		double v = (double)parse_ms(str_first(body, sign));
-		struct str step = str_from(body, sign);
-		double d = 0;
-		if (step.len)
-			d = (step.ptr[0] == '-' ? -1 : 1) * (double)parse_ms(str_from(step, 1));
-		size_t times = 0;
-		if (!notation_times(&rest, &times))
-			times = 0;
-		for (size_t i = 0; i <= times; i++, v += d)
-			assert_int_equal(
-			    notation_add(a, out, (struct notation_point){ .set = true, .v = v }, 1),
-			    OK);
-	}
-}
 
 static void store(struct run *r, const struct loaded *s, int64_t step)
 {
@@ -233,8 +193,9 @@ static void run_load(struct run *r, struct str first, const struct str *lines, s
 			return;
 		}
 		if (str_starts(rest, STR("@st"))) {
-			starts = (struct notation_points){ 0 };
-			parse_starts(r->arena, str_from(rest, 3), &starts);
+			if (notation_starts(r->arena, str_from(rest, 3), &starts) != OK)
+				fail_msg(
+				    "%s:%zu: bad starts %.*s", r->path, r->line, STR_ARG(lines[i]));
 			continue;
 		}
 		size_t k = 0;
