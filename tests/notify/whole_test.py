@@ -195,6 +195,22 @@ def test_an_acknowledgement_stops_what_waits():
             equal([m['subject'] for m in box.mails if 'stop it' in m['subject']], [])
 
 
+def test_whatever_a_source_says_arrives():
+    """The largest and strangest facts that are accepted still make a page."""
+    with quis.Mailbox() as box, quis.Quisd(providers=[box.provider()]) as q:
+        events = {'long source': dict(source='s' * 10_000),
+                  'emoji': dict(summary='\U0001f525' * 1024),
+                  'control': dict(summary='a\r\nBcc: eve@example.com\r\n\x00b', source='\x1b[31mred'),
+                  'deep': dict(details=json.loads('{"a":' * 20 + '1' + '}' * 20)),
+                  'wide': dict(details={f'k{i}': 'v' * 100 for i in range(2000)})}
+        for key, more in events.items():
+            q.trigger(quis.KEY, more.pop('summary', key), key, **more)
+        box.wait(count=len(events), timeout=30)
+        check(all(m.recipients == ['ana@example.com'] and not m['bcc'] for m in box.mails))
+        incidents = q.incidents('limit=100')
+        quis.wait_for('all accepted', lambda: all([m['state'] for m in messages(q, i)] == ['accepted'] for i in incidents))
+
+
 def test_its_series_can_be_asked_for():
     with quis.Mailbox() as box, quis.Quisd(providers=[box.provider()]) as q:
         q.trigger(quis.KEY, 'one')
