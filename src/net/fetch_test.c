@@ -300,6 +300,42 @@ static void test_what_cannot_be_asked(void **state)
 	world_close(&w);
 }
 
+/* Opening and starting with every allocation of ours failing once: the right error, and nothing
+ * lost. */
+static void test_every_allocation_may_fail(void **state)
+{
+	(void)state;
+	struct world w;
+	world_open(&w);
+	for (int mail = 0; mail < 2; mail++)
+		for (size_t at = 1;; at++) {
+			struct mem_faulty f = mem_faulty_make(at);
+			struct fetch *fetch = NULL;
+			struct fetch_call *call = NULL;
+			struct fetch_header header = { STR("X-One"), STR("1") };
+			struct fetch_request r = request_of(&w);
+			r.headers = &header;
+			r.header_count = 1;
+			if (mail) {
+				r.kind = FETCH_MAIL;
+				r.url = STR("smtp://127.0.0.1:1");
+				r.mail_from = r.mail_to = STR("a@b");
+				r.username = r.password = STR("x");
+			}
+			enum err e =
+			    fetch_open(&f.iface, w.loop, (struct fetch_limits){ 2, 2 }, &fetch);
+			if (e == OK)
+				e = fetch_start(fetch, &r, done, &w, &call);
+			fetch_close(&fetch);
+			assert_int_equal(f.live, 0);
+			if (e == OK && f.calls < at)
+				break;
+			assert_int_equal(e, ERR_NOMEM);
+		}
+	assert_int_equal(w.done, 0);
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_what_cannot_be_asked),
+		cmocka_unit_test(test_every_allocation_may_fail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
