@@ -329,6 +329,17 @@ static bool number_ok(struct str s)
 	return digits >= 3 && digits <= 15;
 }
 
+static bool topic_char(char c)
+{
+	return is_alnum(c) || c == '-' || c == '_';
+}
+
+/* A topic of the provider's own server. */
+static bool topic_ok(struct str s)
+{
+	return s.len > 0 && s.len <= 64 && all_in(s, topic_char);
+}
+
 bool conf_contact_address_ok(enum contact_type type, struct str address, struct str *ret_fix)
 {
 	switch (type) {
@@ -336,7 +347,7 @@ bool conf_contact_address_ok(enum contact_type type, struct str address, struct 
 	case CONTACT_WEBHOOK: *ret_fix = forms[FORM_HTTP_URL].hint; return http_url_ok(address);
 	case CONTACT_NTFY:
 		*ret_fix = STR("the address of a topic is such as https://ntfy.sh/my-topic");
-		return http_url_ok(address);
+		return http_url_ok(address) || topic_ok(address);
 	case CONTACT_CONSOLE: return line_ok(address);
 	case CONTACT_SMS:
 	case CONTACT_PHONE:

@@ -38,7 +38,7 @@ def test_every_kind_of_provider():
         q = quis.Quisd(resources=people([
             {'name': 'mail', 'type': 'email', 'address': 'ana@example.com'},
             {'name': 'hook', 'type': 'webhook', 'address': f'https://localhost:{hook.port}/in'},
-            {'name': 'push', 'type': 'ntfy', 'address': push.url + '/ana'},
+            {'name': 'push', 'type': 'ntfy', 'address': 'ana'},
             {'name': 'term', 'type': 'console'}]))
         ca = q.write('ca.pem', open(CA).read())
         q.settings['providers'] = [
