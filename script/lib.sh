@@ -8,7 +8,8 @@ die() { printf '\n!! %s\n' "$*" >&2; exit 1; }
 
 # quiet LABEL COMMAND...: runs it; shows its output only when it fails.
 quiet() {
-	label=$1; shift
+	local label=$1 out
+	shift
 	out=$(mktemp)
 	if ! "$@" >"$out" 2>&1; then
 		tail -n 60 "$out" >&2
@@ -35,9 +36,9 @@ build_ui() {
 
 # build_tree DIR [MESON OPTIONS]: configures when needed and compiles; TARGETS limits it to some.
 build_tree() {
-	dir=$1; shift
-	if [ ! -f "$dir/build.ninja" ]; then
-		quiet "meson setup" meson setup "$dir" "$here" "$@"
+	local tree=$1; shift
+	if [ ! -f "$tree/build.ninja" ]; then
+		quiet "meson setup" meson setup "$tree" "$here" "$@"
 	fi
-	quiet "the build in $dir" ninja -C "$dir" ${TARGETS:-}
+	quiet "the build in $tree" ninja -C "$tree" ${TARGETS:-}
 }
