@@ -129,6 +129,9 @@ static enum err take_slice(struct engine *e, const struct json *config)
 		e->data_dir = copy_c(e->mem, data_dir);
 		e->base_url = copy_c(e->mem, json_get_str(config, STR("base_url")));
 		e->version = copy_c(e->mem, json_get_str(config, STR("version")));
+		const struct json *keep = json_get(config, STR("inbox_keep_bytes"));
+		if (json_is(keep, JSON_NUMBER) && str_u64(keep->text, &e->keep_bytes) != OK)
+			return ERR_INPUT;
 	}
 	return e->slice && e->data_dir && e->base_url && e->version ? OK : ERR_NOMEM;
 }
@@ -142,7 +145,7 @@ static bool take_clean_mark(struct engine *e)
 
 static enum err open_inbox(struct engine *e, uint64_t decided)
 {
-	struct inbox_options options = { .notify = on_notify, .context = e };
+	struct inbox_options options = { .notify = on_notify, .context = e, .keep_bytes = e->keep_bytes };
 	char dir[PATH_BYTES];
 	struct inbox_state st;
 	if (!path_of(e, "inbox", dir))

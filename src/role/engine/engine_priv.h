@@ -76,6 +76,7 @@ struct engine {
 	const struct os *os;
 	char *data_dir, *base_url, *version, *slice;
 	size_t slice_len;
+	uint64_t keep_bytes;           /* of decided inbox segments; 0 = all */
 
 	struct zones *zones;
 	struct decider *decider;
@@ -113,6 +114,7 @@ struct engine {
 	struct pending commands[COMMANDS_MAX]; /* by rising seq */
 	uint32_t command_count;
 	uint64_t resources_seq;        /* a change of resources that is not yet decided, or 0 */
+	uint64_t one_time_seq;         /* the use of a one-time link that is not yet committed, or 0 */
 
 	/* the engine's own records */
 	struct todo *todo_first, *todo_last;

@@ -5,6 +5,7 @@
  */
 #include "role/engine/engine.h"
 
+#include "base/enc.h"
 #include "os/linux/fdpass.h"
 #include "os/linux/proc.h"
 #include "role/engine/replay.h"
@@ -15,6 +16,7 @@
 #include <assert.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sodium.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -588,6 +590,51 @@ static void test_resources(void **state)
 	stop(g);
 }
 
+static void test_one_time_link(void **state)
+{
+	struct rig *g = *state;
+	char path[300];
+	start(g);
+	wait_ready(g);
+	/* The link of the first start lets one in, once. */
+	snprintf(path, sizeof(path), "%s/control/first-sign-in", g->dir);
+	struct buf link = buf_make(&mem_system, 1000), hex = buf_make(&mem_system, 1000);
+	assert_int_equal(os_read_file(&os_linux, path, 1000, &link), OK);
+	struct str token = str_trim(str_from(buf_str(&link), str_find(buf_str(&link), '#') + 1));
+	unsigned char hash[32];
+	crypto_hash_sha256(hash, (const unsigned char *)token.ptr, token.len);
+	enc_hex(&hex, str_make((const char *)hash, sizeof(hash)));
+	struct record used = { .type = RECORD_CREDENTIAL, .credential = { .type = CREDENTIAL_ONE_TIME_USED,
+		.secret_hash = STR("0000"), .user = STR("ana"), .from = STR("") } };
+	command(g, &used);
+	assert_int_equal(g->command_code, SUBMIT_NOT_FOUND);
+	/* A restart does not make another one. */
+	kill_engine(g);
+	start(g);
+	wait_ready(g);
+	struct buf again = buf_make(&mem_system, 1000);
+	assert_int_equal(os_read_file(&os_linux, path, 1000, &again), OK);
+	assert_true(str_eq(buf_str(&link), buf_str(&again)));
+	used.credential.secret_hash = buf_str(&hex);
+	command(g, &used);
+	assert_int_equal(g->command_code, SUBMIT_OK);
+	command(g, &used);
+	assert_int_equal(g->command_code, SUBMIT_NOT_FOUND);
+	/* With a password set, the next start needs no link. */
+	struct record password = { .type = RECORD_CREDENTIAL, .credential = { .type = CREDENTIAL_PASSWORD,
+		.secret_hash = STR("$argon2id$x"), .user = STR("ana"), .from = STR("") } };
+	command(g, &password);
+	assert_int_equal(g->command_code, SUBMIT_OK);
+	stop(g);
+	start(g);
+	wait_ready(g);
+	assert_int_not_equal(access(path, F_OK), 0);
+	stop(g);
+	buf_free(&link);
+	buf_free(&hex);
+	buf_free(&again);
+}
+
 static void test_notifier_restart(void **state)
 {
 	struct rig *g = *state;
@@ -894,6 +941,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_event_to_receipt, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resources, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_time_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_notifier_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_replay, setup, teardown),

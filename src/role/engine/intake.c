@@ -192,6 +192,23 @@ static bool command_resources(struct engine *e, enum role peer, uint64_t id, str
 	return done;
 }
 
+/* A one-time link is used once: whoever asks first, and nobody while that is not committed. */
+static bool command_one_time(struct engine *e, enum role peer, uint64_t id, const struct record *rec, struct str body)
+{
+	struct str user;
+	struct control_reader *r = engine_reader(e);
+	if (!r || e->one_time_seq)
+		return command_refuse(e, peer, id, SUBMIT_BUSY, STR("a link is being used: try again"));
+	enum err err = control_one_time(r, rec->credential.secret_hash, engine_stamp(e), e->arena, &user);
+	if (err != OK)
+		return command_refuse(e, peer, id, err == ERR_GONE ? SUBMIT_NOT_FOUND : SUBMIT_BUSY,
+		    STR("the link was used, or its time is over"));
+	bool done = command_append(e, peer, id, body, STR(""));
+	if (!done)
+		e->one_time_seq = e->commands[e->command_count - 1].seq;
+	return done;
+}
+
 bool intake_command(struct engine *e, enum role peer, uint64_t id, struct str body)
 {
 	struct record rec;
@@ -205,8 +222,11 @@ bool intake_command(struct engine *e, enum role peer, uint64_t id, struct str bo
 	switch (rec.type) {
 	case RECORD_RESOURCES:
 		return command_resources(e, peer, id, &rec);
-	case RECORD_COMMAND:
 	case RECORD_CREDENTIAL:
+		if (rec.credential.type == CREDENTIAL_ONE_TIME_USED)
+			return command_one_time(e, peer, id, &rec, body);
+		return command_append(e, peer, id, body, STR(""));
+	case RECORD_COMMAND:
 	case RECORD_TEST_PAGE:
 		return command_append(e, peer, id, body, STR(""));
 	default:
@@ -238,6 +258,8 @@ static void command_answer(struct engine *e, struct pending *p, enum submit_code
 void intake_committed(struct engine *e, uint64_t committed)
 {
 	uint32_t n = 0;
+	if (e->one_time_seq <= committed)
+		e->one_time_seq = 0;
 	while (n < e->command_count && e->commands[n].seq <= committed)
 		command_answer(e, &e->commands[n++], SUBMIT_OK);
 	e->command_count -= n;
@@ -259,6 +281,8 @@ void intake_refuse(struct engine *e, uint64_t first)
 		command_answer(e, &e->commands[--e->command_count], SUBMIT_STORAGE);
 	if (e->resources_seq >= first)
 		e->resources_seq = 0;
+	if (e->one_time_seq >= first)
+		e->one_time_seq = 0;
 }
 
 void intake_peer_gone(struct engine *e, enum role peer)
