@@ -108,7 +108,7 @@ static void apply(struct sim *s, const struct record *rec, const struct effects 
 				continue;
 			if (!t)
 				sim_broken(s, "2: a timer is cleared that was never set");
-			check_timer_clear(s, t, rec->at);
+			check_timer_clear(s, t, rec);
 		}
 		if (e->type == EFFECT_TIMER_SET)
 			check_timer_set(s, &e->timer);
@@ -139,6 +139,7 @@ static void decide_one(struct sim *s)
 	must_ok(core_step(e->core, &rec, &fx, &outcome));
 	e->decided++;
 	apply(s, &rec, &fx);
+	s->inbox[e->decided - 1].sum = s->rows.sum;
 	s->history =
 	    hash_mix(s->history, rec.seq ^ (uint64_t)outcome << 60 ^ (uint64_t)fx.count << 40);
 	if (rec.type == RECORD_RESOURCES) {
@@ -407,10 +408,11 @@ uint64_t engine_replay(struct sim *s)
 	struct engine *e = &s->engine;
 	struct core *c = NULL;
 	struct rows rows;
+	uint64_t differs = 0;
 	rows_open(&rows);
 	must_ok(core_open(&mem_system, limits(s), &c));
 	core_set_directory(c, s->directories[0]);
-	for (uint64_t i = 0; i < e->committed; i++) {
+	for (uint64_t i = 0; i < e->committed && !differs; i++) {
 		struct record rec;
 		enum outcome outcome;
 		arena_reset(e->arena);
@@ -423,11 +425,12 @@ uint64_t engine_replay(struct sim *s)
 			rows_apply(&rows, &fx.list[k], s->now, rec.at);
 		rows_step(&rows);
 		rows_commit(&rows, rows_mark(&rows));
+		if (rows.sum != s->inbox[i].sum)
+			differs = i + 1;
 		if (rec.type == RECORD_RESOURCES)
 			core_set_directory(c, s->directories[variant_of(&rec)]);
 	}
-	uint64_t sum = rows.sum;
 	core_close(&c);
 	rows_close(&rows);
-	return sum;
+	return differs;
 }

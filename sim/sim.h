@@ -98,6 +98,7 @@ struct job {
 struct inbox_record {
 	struct str bytes;
 	struct wall at;
+	uint64_t sum; /* of the rows after it was decided */
 };
 
 struct engine {
@@ -176,7 +177,7 @@ void engine_committed(struct sim *s, uint32_t generation);
 void engine_crash(struct sim *s);
 void engine_start(struct sim *s);
 void engine_doubt_all(struct sim *s); /* the notifier has forgotten what it was sending */
-/* The whole inbox into an empty store: the sum of the rows that come out. */
+/* The whole inbox into an empty store: 0, or the number of the first record after which the rows differ. */
 uint64_t engine_replay(struct sim *s);
 
 /* notifier.c */
@@ -195,7 +196,7 @@ void person_acts(struct sim *s, const struct sim_event *e);
 /* check.c */
 void check_step(
     struct sim *s, const struct record *rec, enum outcome outcome, const struct effects *fx);
-void check_timer_clear(struct sim *s, const struct row *timer, struct wall at);
+void check_timer_clear(struct sim *s, const struct row *timer, const struct record *rec);
 void check_timer_set(struct sim *s, const struct timer *timer);
 void check_scan(struct sim *s);
 void check_end(struct sim *s);

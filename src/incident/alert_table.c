@@ -11,6 +11,8 @@
 
 #include <assert.h>
 
+#define INCIDENT_ALERTS_MAX 1000 /* they are all resolved in one step */
+
 enum alert_state { KEY_UNKNOWN, KEY_TRIGGERED, KEY_STATE_COUNT };
 
 typedef enum outcome alert_act(struct core *c, ref a, const struct signal *s, ref *ret_inc);
@@ -66,7 +68,9 @@ static enum outcome act_new(struct core *c, ref a, const struct signal *s, ref *
 	struct inc *inc = inc_row(c, i);
 	inc->alerts_total++;
 	/* A joined alert beyond the limit is in the timeline and in the count, but has no state. */
-	if (!joins || c->pools[POOL_ALR].count < 2 * c->limits.incidents) {
+	bool has_room = inc_at(c, i)->alerts_open < INCIDENT_ALERTS_MAX &&
+	                c->pools[POOL_ALR].count < 2 * c->limits.incidents;
+	if (!joins || has_room) {
 		uint64_t word = word_new(c);
 		a = obj_new(c, POOL_ALR);
 		struct alr *alr = alr_row(c, a);

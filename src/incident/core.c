@@ -8,8 +8,10 @@
 
 #include <assert.h>
 
-#define TITLE_MAX 1024 /* bytes */
-#define DEDUP_MAX 255  /* characters */
+#define TITLE_MAX 1024      /* bytes */
+#define DEDUP_MAX 255       /* characters */
+#define BODY_MAX (8u << 20) /* more than a record can hold, escaped: it never refuses one */
+#define SHIFT_MAX 65536u    /* timers whose rows still fit into one step's effects */
 
 enum err core_open(const struct mem *mem, struct core_limits limits, struct core **ret_core)
 {
@@ -19,7 +21,7 @@ enum err core_open(const struct mem *mem, struct core_limits limits, struct core
 		return ERR_NOMEM;
 	c->mem = mem;
 	c->limits = limits;
-	c->body = buf_make(mem, 64u << 10);
+	c->body = buf_make(mem, BODY_MAX);
 	c->look = mem_new(mem, 1, sizeof(*c->look));
 	enum err e = c->look ? state_open(c) : ERR_NOMEM;
 	if (e != OK) {
@@ -150,7 +152,8 @@ static void decide_rule_state(struct core *c, const struct record_rule_state *r)
 static struct str link_proves(struct core *c, const struct record_command *cmd)
 {
 	ref m = msg_find(c, id_word(&cmd->message));
-	if (m == 0)
+	if (m == 0 ||
+	    surprise(msg_at(c, m)->inc_word != id_word(&cmd->incident), "incident/link-of-another"))
 		return cmd->actor;
 	struct str user = msg_at(c, m)->user ? text_str(msg_at(c, m)->user) : STR("fallback");
 	proof_add(c, STR("person"), subject_person(c, msg_at(c, m)), STR("acknowledgement"),
@@ -289,6 +292,10 @@ static void fire_due(struct core *c)
 static void shift(struct core *c, struct span by)
 {
 	if (by.ns <= 0)
+		return;
+	/* So many that they would not fit: they fire early, which is better than a record that
+	 * never passes. */
+	if (surprise(c->heap.count > SHIFT_MAX, "incident/timers-not-moved"))
 		return;
 	timers_shift(c, by.ns);
 	for (ref r = 0; obj_next(c, POOL_TMR, &r) && c->err == OK;)

@@ -64,8 +64,7 @@ struct alr {
 	struct text *source, *dedup, *summary;
 };
 
-/* Held: what is unsettled, and of an open incident the newest accepted and the newest failed page
- * per contact. */
+/* Held: what is unsettled, and the newest few pages of each open incident. */
 struct msg {
 	struct head h;
 	uint8_t purpose, state, type, attempt;
@@ -387,9 +386,10 @@ void message_all_clear(struct core *c, ref m);
 enum outcome message_fail(struct core *c, ref m, enum receipt_state how, struct str error);
 enum outcome message_receipt(struct core *c, const struct record_receipt *r);
 void message_timer(struct core *c, ref m, enum timer_type type);
-/* Lets go of a settled message unless it is still of use: of an incident's settled pages to one
- * contact only the newest good one and the newest failed one are held. */
+/* Lets go of a settled message that is of no use any more. */
 void message_settle(struct core *c, ref m);
+/* Of an open incident's settled pages the newest few are held, so that it is known who was told. */
+void message_prune(struct core *c, ref inc);
 bool message_is_wanted(const struct core *c, ref m);
 static inline bool message_is_unsettled(const struct msg *m)
 {

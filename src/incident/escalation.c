@@ -365,6 +365,7 @@ void escalation_others(struct core *c, ref i, ref msg)
 		     o = msg_at(c, o)->next) {
 			const struct msg *m = msg_at(c, o);
 			tried = m->user == failed->user && m->contact == name &&
+			        m->state != MESSAGE_SUPERSEDED &&
 			        (message_is_unsettled(m) || m->changed.ns >= failed->created.ns);
 		}
 		if (!tried && contact_is_usable(c, &u->contacts[n]))

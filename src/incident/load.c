@@ -99,8 +99,6 @@ enum err core_load_alert(struct core *c, const struct alert *row)
 
 enum err core_load_message(struct core *c, const struct message *row)
 {
-	if (row->state == MESSAGE_SUPERSEDED)
-		return OK;
 	assert(!c->is_linked && row->state < MESSAGE_STATE_COUNT && row->purpose < PURPOSE_COUNT);
 	step_begin(c);
 	ref r = msg_or_stub(c, &row->id);
@@ -122,11 +120,8 @@ enum err core_load_message(struct core *c, const struct message *row)
 		text_set(c, &m->provider, row->provider);
 		text_set(c, &m->error, row->error);
 		text_set(c, &m->reference, row->reference);
-		if (m->purpose == PURPOSE_INCIDENT) {
+		if (m->purpose == PURPOSE_INCIDENT)
 			inc_link_message(c, inc_or_stub(c, &row->incident), r);
-			if (!message_is_unsettled(m))
-				message_settle(c, r);
-		}
 	}
 	return step_end(c);
 }
@@ -207,6 +202,8 @@ void load_link(struct core *c)
 	for (ref r = 0; obj_next(c, POOL_INC, &r) && c->err == OK;) {
 		if (inc_at(c, r)->h.flags & HEAD_STUB)
 			link_incident_stub(c, r);
+		else
+			message_prune(c, r);
 	}
 	for (ref r = 0; obj_next(c, POOL_MSG, &r) && c->err == OK;) {
 		if (!(msg_at(c, r)->h.flags & HEAD_DEAD))

@@ -17,9 +17,10 @@
 #include <assert.h>
 
 #define RECEIPT_WAIT SPAN_S(60)
-#define ATTEMPT_MAX 12 /* about 35 minutes */
-#define ATTEMPT_OTHERS \
-	3 /* failed: the person's other contacts are paged beside the further attempts */
+#define ATTEMPT_MAX 12   /* about 35 minutes */
+#define MESSAGES_KEPT 32 /* of an incident: the newest, beside those on their way */
+/* After so many failures the person's other contacts are paged beside the further attempts. */
+#define ATTEMPT_OTHERS 3
 #define ATTEMPT_MAX_LESS 6 /* test pages and good news */
 
 static const struct span retry_wait[] = { SPAN_S(5), SPAN_S(15), SPAN_S(30), SPAN_S(60),
@@ -94,7 +95,7 @@ static const struct cell table[MESSAGE_STATE_COUNT][MSG_EVENT_COUNT] = {
 		[MSG_SUPERSEDE] = STAY,
 		[MSG_DUE] = STAY,
 	},
-	/* Superseded ones are not held: nothing can happen to them. */
+	/* It never left, and will not. */
 	[MESSAGE_SUPERSEDED] = { STAY, STAY, STAY, STAY, STAY, STAY, STAY, STAY, STAY },
 };
 
@@ -221,25 +222,30 @@ static void forget(struct core *c, ref r)
 	obj_drop(c, POOL_MSG, r);
 }
 
+/* By id alone, never by state: states go back and forth (a page bounces, good news comes late), and
+ * a core that was loaded must hold the same ones. */
+void message_prune(struct core *c, ref i)
+{
+	uint32_t newer = 0;
+	for (ref r = inc_at(c, i)->messages_tail, before; r != 0 && c->err == OK; r = before) {
+		before = msg_at(c, r)->prev;
+		if (newer >= MESSAGES_KEPT && !message_is_unsettled(msg_at(c, r)))
+			forget(c, r);
+		else
+			newer++;
+	}
+}
+
 void message_settle(struct core *c, ref r)
 {
 	const struct msg *m = msg_at(c, r);
 	if (c->err != OK)
 		return;
 	assert(!message_is_unsettled(m));
-	if (m->inc == 0 || m->purpose != PURPOSE_INCIDENT || m->state == MESSAGE_SUPERSEDED) {
+	if (m->inc == 0 || m->purpose != PURPOSE_INCIDENT)
 		forget(c, r);
-		return;
-	}
-	bool failed = m->state == MESSAGE_FAILED;
-	for (ref o = inc_at(c, m->inc)->messages; o != 0; o = msg_at(c, o)->next) {
-		const struct msg *other = msg_at(c, o);
-		if (o == r || other->user != m->user || other->contact != m->contact ||
-		    message_is_unsettled(other) || (other->state == MESSAGE_FAILED) != failed)
-			continue;
-		forget(c, other->word < m->word ? o : r);
-		return; /* there never was a second one */
-	}
+	else
+		message_prune(c, m->inc);
 }
 
 /* -- acts ------------------------------------------------------------------------------------- */
@@ -414,11 +420,13 @@ bool message_intend(struct core *c, const struct page *page)
 	text_set(c, &m->contact, page->contact->name);
 	text_set(c, &m->address, page->contact->address);
 	msg_index(c, r, true);
-	if (page->inc)
-		inc_link_message(c, page->inc, r);
 	ready_add(c, r);
 	c->v.unsettled++;
 	c->v.counters.pages_intended++;
+	if (page->inc) {
+		inc_link_message(c, page->inc, r);
+		message_prune(c, page->inc);
+	}
 	return true;
 }
 
