@@ -15,9 +15,10 @@
 #include <assert.h>
 
 #define LOOK_FRESH SPAN_S(1)
-#define LOOK_FRESH_BAD SPAN_MS(100) /* who waits for an end of the trouble should not wait for us \
-	                             */
-#define LOOK_WAIT SPAN_S(3)         /* for the store and telemetry together */
+#define LOOK_FRESH_BAD                                                                    \
+	SPAN_MS(100)        /* who waits for an end of the trouble should not wait for us \
+	                     */
+#define LOOK_WAIT SPAN_S(3) /* for the store and telemetry together */
 #define BEAT_STALE SPAN_S(5)
 #define OUTBOX_STALE SPAN_S(60)
 #define RULES_STALE SPAN_S(60)
@@ -66,6 +67,12 @@ struct status {
 	unsigned rules_status;
 	uint64_t rules_left;
 	bool rules_gone;
+	/* The write: a record that changes nothing, through inbox and commit. At most one is on its
+	 * way; it may outlive a look. */
+	bool write_out, write_done;
+	enum submit_code write_code;
+	struct mono write_since;
+	struct span write_took;
 	struct loop_timer late;
 	struct waiter *waiters;
 };
@@ -163,6 +170,23 @@ static void judge_store(struct status *s)
 	    arena_printf(s->arena, "%llu pages wait to be sent, %llu are not settled",
 	        (unsigned long long)l->counts.outbox, (unsigned long long)l->counts.unsettled));
 	judge_paging(s);
+}
+
+static void judge_write(struct status *s)
+{
+	struct span waited = mono_sub(loop_now(s->api->loop), s->write_since);
+	if (s->write_done && s->write_code == SUBMIT_OK)
+		add(s, STR("inbox write"), true, 0,
+		    arena_printf(s->arena, "an input was durable, decided and committed in %lld ms",
+		        (long long)(s->write_took.ns / NS_PER_MS)));
+	else if (s->write_done)
+		add(s, STR("inbox write"), false, -1,
+		    s->write_code == SUBMIT_STORAGE
+		        ? STR("the inbox cannot be written: is the disk full?")
+		        : STR("the engine takes no input now"));
+	else
+		add(s, STR("inbox write"), false, waited.ns,
+		    STR("an input handed to the engine is not committed yet"));
 }
 
 /* Telemetry's own /api/v1/rules: the group that was evaluated longest ago speaks for all. */
@@ -324,6 +348,7 @@ static void look_end(struct status *s)
 	s->ok = true;
 	s->at = loop_wall(api->loop);
 	judge_roles(s);
+	judge_write(s);
 	judge_store(s);
 	judge_rules(s);
 	if (arena_err(s->arena) != OK)
@@ -344,7 +369,7 @@ static void look_end(struct status *s)
 
 static void look_maybe_end(struct status *s)
 {
-	if (s->looking && s->store_done && s->rules_done)
+	if (s->looking && s->store_done && s->rules_done && s->write_done)
 		look_end(s);
 }
 
@@ -459,6 +484,40 @@ static void look_rules(struct status *s)
 	buf_free(&b);
 }
 
+static void write_answer(struct call *call, void *user, enum msg_type type, struct str body)
+{
+	struct status *s = user;
+	struct command_answer answer;
+	(void)call;
+	s->write_out = false;
+	s->write_took = mono_sub(loop_now(s->api->loop), s->write_since);
+	s->write_code = command_answer_read(type, body, &answer) == OK ? answer.code : SUBMIT_BUSY;
+	s->write_done = true;
+	look_maybe_end(s);
+}
+
+/* One that is on its way already is waited for: its age is what the look is after. */
+static void look_write(struct status *s)
+{
+	struct api *api = s->api;
+	struct record rec = { .type = RECORD_TICK };
+	s->write_done = false;
+	if (s->write_out)
+		return;
+	s->write_since = loop_now(api->loop);
+	buf_clear(&api->encode);
+	record_encode(&api->encode, &rec);
+	enum err e = api->encode.err;
+	if (e == OK)
+		e = ask_patiently(api, MSG_COMMAND, buf_str(&api->encode), NULL, write_answer, s,
+		    mono_add(s->write_since, LOOK_WAIT), false);
+	s->write_out = e == OK;
+	if (e != OK) {
+		s->write_code = SUBMIT_BUSY;
+		s->write_done = true;
+	}
+}
+
 static void look_begin(struct status *s)
 {
 	struct api *api = s->api;
@@ -480,6 +539,7 @@ static void look_begin(struct status *s)
 		job_start(job, &api->readers);
 	}
 	look_rules(s);
+	look_write(s);
 }
 
 static void waiter_leave(struct call *call)
