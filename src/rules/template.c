@@ -194,7 +194,7 @@ static bool number_literal(struct run *r, struct action *x, struct value *ret)
 		return tmpl_fail(&r->t, "bad number syntax: \"%.*s\"", STR_ARG(text));
 	x->rest = str_from(x->rest, n);
 	*ret = value_number(v);
-	ret->is_int = whole;
+	ret->is_int = whole && v > -0x1p53 && v < 0x1p53;
 	return true;
 }
 

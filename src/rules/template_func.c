@@ -558,6 +558,8 @@ static bool print_verb(struct tmpl *t, struct buf *b, struct str spec, const str
 	case 'd': {
 		if (!to_number(t, v, &number))
 			return false;
+		if (!(number > -0x1p63 && number < 0x1p63))
+			return tmpl_fail(t, "printf: the number is too large for %%d");
 		format[spec.len - 1] = 0;
 		char longer[32];
 		snprintf(longer, sizeof(longer), "%slld", format);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * See block.h for the layout. Encoding chooses by size alone, so the same samples give the same bytes.
+ * Decimals are tried twice: bit-packed, and as bytewise varints, which zstd makes smaller where the differences
+ * repeat or are mostly small.
  */
 #include "store/series/block.h"
 #include "base/codec.h"
@@ -10,7 +12,7 @@
 #include <zstd.h>
 
 enum chunk_kind { KIND_POINTS = 1, KIND_HISTS = 2 };
-enum value_mode { VALUES_EQUAL = 0, VALUES_DECIMAL = 1, VALUES_XOR = 2 };
+enum value_mode { VALUES_EQUAL = 0, VALUES_DECIMAL = 1, VALUES_XOR = 2, VALUES_VARINT = 3 };
 enum time_mode { TIMES_EVEN = 0, TIMES_PACKED = 1 };
 
 #define RAW_BYTES_MAX (64u << 20) /* of a chunk's body */
@@ -23,7 +25,7 @@ struct block_codec {
 	const struct mem *mem;
 	ZSTD_CCtx *pack;
 	ZSTD_DCtx *unpack;
-	struct buf raw, zipped;
+	struct buf raw, zipped, times;
 	int64_t a[BLOCK_POINTS_MAX], b[BLOCK_POINTS_MAX], c[BLOCK_POINTS_MAX];
 	int64_t ms[BLOCK_POINTS_MAX];
 	double values[BLOCK_POINTS_MAX];
@@ -44,6 +46,7 @@ enum err block_codec_open(const struct mem *mem, struct block_codec **ret)
 	c->unpack = ZSTD_createDCtx();
 	c->raw = buf_make(mem, RAW_BYTES_MAX);
 	c->zipped = buf_make(mem, RAW_BYTES_MAX + 4096);
+	c->times = buf_make(mem, 64u << 10);
 	if (!c->pack || !c->unpack) {
 		block_codec_close(&c);
 		return ERR_NOMEM;
@@ -61,6 +64,7 @@ void block_codec_close(struct block_codec **codec)
 	ZSTD_freeDCtx(c->unpack);
 	buf_free(&c->raw);
 	buf_free(&c->zipped);
+	buf_free(&c->times);
 	mem_free(c->mem, c);
 	*codec = NULL;
 }
@@ -244,31 +248,58 @@ static bool to_decimal(struct block_codec *c, size_t n, unsigned *ret_e, size_t 
 	return true;
 }
 
-static void put_decimal(struct block_codec *c, struct buf *b, size_t n, unsigned e, size_t odd)
+/* The number of low bits that all of a[0..n) do not need: sizes in bytes are multiples of pages. */
+static unsigned common_shift(const int64_t *a, size_t n)
 {
-	assert(n >= 1 && e <= EXPONENT_MAX);
+	uint64_t any = 0;
+	for (size_t i = 0; i < n; i++)
+		any |= (uint64_t)a[i];
+	return any ? (unsigned)__builtin_ctzll(any) : 0;
+}
+
+/* c->a (integers) -> c->b their deltas and c->c the deltas of those; true when the second are smaller. */
+static bool make_deltas(struct block_codec *c, size_t n)
+{
 	for (size_t i = 1; i < n; i++)
 		c->b[i - 1] = c->a[i] - c->a[i - 1];
 	c->c[0] = n > 1 ? c->b[0] : 0;
 	for (size_t i = 1; i + 1 < n; i++)
 		c->c[i] = c->b[i] - c->b[i - 1];
-	bool second = n > 2 && packed_size(c->c, n - 1) < packed_size(c->b, n - 1);
-	put_u8(b, VALUES_DECIMAL);
-	put_u8(b, (uint8_t)(e | (second ? 0x80 : 0)));
-	put_varint(b, odd);
-	for (size_t i = 0; i < odd; i++) {
+	return n > 2 && packed_size(c->c, n - 1) < packed_size(c->b, n - 1);
+}
+
+struct decimal {
+	unsigned e, shift;
+	size_t odd;
+	bool second;
+};
+
+static void put_decimal(struct block_codec *c, struct buf *b, size_t n, const struct decimal *d, enum value_mode mode)
+{
+	assert(n >= 1 && d->e <= EXPONENT_MAX && d->shift < 64);
+	const int64_t *deltas = d->second ? c->c : c->b;
+	put_u8(b, (uint8_t)mode);
+	put_u8(b, (uint8_t)(d->e | (d->second ? 0x80 : 0)));
+	put_u8(b, (uint8_t)d->shift);
+	put_varint(b, d->odd);
+	for (size_t i = 0; i < d->odd; i++) {
 		put_varint(b, c->odd_at[i]);
 		put_u64(b, c->odd_bits[i]);
 	}
 	put_zigzag(b, c->a[0]);
-	put_packed(b, second ? c->c : c->b, n - 1);
+	if (mode == VALUES_DECIMAL) {
+		put_packed(b, deltas, n - 1);
+		return;
+	}
+	for (size_t i = 0; i + 1 < n; i++)
+		put_zigzag(b, deltas[i]);
 }
 
-static bool get_decimal(struct block_codec *c, struct rd *r, size_t n)
+static bool get_decimal(struct block_codec *c, struct rd *r, size_t n, enum value_mode mode)
 {
-	unsigned head = rd_u8(r), e = head & 0x7f;
+	unsigned head = rd_u8(r), e = head & 0x7f, shift = rd_u8(r);
 	uint64_t odd = rd_varint(r);
-	if (r->err != OK || e > EXPONENT_MAX || odd > n)
+	if (r->err != OK || e > EXPONENT_MAX || odd > n || shift > 63)
 		return false;
 	for (size_t i = 0; i < odd; i++) {
 		uint64_t at = rd_varint(r);
@@ -278,18 +309,20 @@ static bool get_decimal(struct block_codec *c, struct rd *r, size_t n)
 		c->odd_at[i] = (uint32_t)at;
 	}
 	uint64_t whole = (uint64_t)rd_zigzag(r), delta = 0;
-	if (!get_packed(r, c->b, n - 1))
+	if (mode == VALUES_DECIMAL && !get_packed(r, c->b, n - 1))
 		return false;
+	for (size_t i = 0; mode == VALUES_VARINT && i + 1 < n; i++)
+		c->b[i] = rd_zigzag(r);
 	double scale = ten[e];
-	c->values[0] = (double)(int64_t)whole / scale;
+	c->values[0] = (double)(int64_t)(whole << shift) / scale;
 	for (size_t i = 1; i < n; i++) {
 		delta = head & 0x80 ? delta + (uint64_t)c->b[i - 1] : (uint64_t)c->b[i - 1];
 		whole += delta;
-		c->values[i] = (double)(int64_t)whole / scale;
+		c->values[i] = (double)(int64_t)(whole << shift) / scale;
 	}
 	for (size_t i = 0; i < odd; i++)
 		c->values[c->odd_at[i]] = of_bits(c->odd_bits[i]);
-	return true;
+	return r->err == OK;
 }
 
 static void put_xor(struct block_codec *c, struct buf *b, size_t n)
@@ -324,23 +357,6 @@ static bool get_xor(struct block_codec *c, struct rd *r, size_t n)
 	return true;
 }
 
-static void put_values(struct block_codec *c, struct buf *b, size_t n)
-{
-	bool equal = true;
-	for (size_t i = 1; i < n && equal; i++)
-		equal = bits_of(c->values[i]) == bits_of(c->values[0]);
-	unsigned e;
-	size_t odd;
-	if (equal) {
-		put_u8(b, VALUES_EQUAL);
-		put_u64(b, bits_of(c->values[0]));
-	} else if (to_decimal(c, n, &e, &odd)) {
-		put_decimal(c, b, n, e, odd);
-	} else {
-		put_xor(c, b, n);
-	}
-}
-
 static bool get_values(struct block_codec *c, struct rd *r, size_t n)
 {
 	enum value_mode mode = (enum value_mode)rd_u8(r);
@@ -351,7 +367,8 @@ static bool get_values(struct block_codec *c, struct rd *r, size_t n)
 			c->values[i] = v;
 		return r->err == OK;
 	}
-	case VALUES_DECIMAL: return get_decimal(c, r, n);
+	case VALUES_DECIMAL:
+	case VALUES_VARINT: return get_decimal(c, r, n, mode);
 	case VALUES_XOR: return get_xor(c, r, n);
 	default: return false;
 	}
@@ -359,25 +376,37 @@ static bool get_values(struct block_codec *c, struct rd *r, size_t n)
 
 /* ---- chunks ---- */
 
-/* Writes the head and the body that stands in c->raw. */
-static enum err put_chunk(struct block_codec *c, struct buf *b, enum chunk_kind kind, size_t n)
+/* The body of c->raw, zipped into `to` where that pays. */
+static enum err zip_body(struct block_codec *c, struct buf *to, struct str *ret, bool *ret_zipped)
 {
+	*ret = buf_str(&c->raw);
+	*ret_zipped = false;
 	if (c->raw.err != OK)
 		return c->raw.err;
-	struct str body = buf_str(&c->raw);
-	bool zipped = false;
-	if (body.len >= ZSTD_MIN_BYTES) {
-		buf_clear(&c->zipped);
-		size_t bound = ZSTD_compressBound(body.len);
-		char *to = buf_reserve(&c->zipped, bound);
-		if (!to)
-			return c->zipped.err;
-		size_t len = ZSTD_compressCCtx(c->pack, to, bound, body.ptr, body.len, ZSTD_LEVEL);
-		if (!ZSTD_isError(len) && len + len / 16 < body.len) {
-			zipped = true;
-			body = str_make(to, len);
-		}
+	if (ret->len < ZSTD_MIN_BYTES)
+		return OK;
+	buf_clear(to);
+	size_t bound = ZSTD_compressBound(ret->len);
+	char *place = buf_reserve(to, bound);
+	if (!place)
+		return to->err;
+	size_t len = ZSTD_compressCCtx(c->pack, place, bound, ret->ptr, ret->len, ZSTD_LEVEL);
+	if (!ZSTD_isError(len) && len + len / 16 < ret->len) {
+		buf_grew(to, len);
+		*ret = str_make(place, len);
+		*ret_zipped = true;
 	}
+	return OK;
+}
+
+/* Appends a chunk whose body c->raw holds. */
+static enum err put_chunk(struct block_codec *c, struct buf *b, enum chunk_kind kind, size_t n)
+{
+	struct str body;
+	bool zipped;
+	enum err e = zip_body(c, &c->zipped, &body, &zipped);
+	if (e != OK)
+		return e;
 	put_u8(b, (uint8_t)kind);
 	put_u8(b, zipped);
 	put_varint(b, n);
@@ -388,6 +417,62 @@ static enum err put_chunk(struct block_codec *c, struct buf *b, enum chunk_kind 
 	put_u32(b, crc32c(0, body.ptr, body.len));
 	buf_add(b, body);
 	return b->err;
+}
+
+/* c->raw for one way of writing the values; the times stand in c->times. */
+static void make_body(struct block_codec *c, size_t n, const struct decimal *d, enum value_mode mode)
+{
+	buf_clear(&c->raw);
+	buf_add(&c->raw, buf_str(&c->times));
+	if (mode == VALUES_EQUAL) {
+		put_u8(&c->raw, VALUES_EQUAL);
+		put_u64(&c->raw, bits_of(c->values[0]));
+	} else if (mode == VALUES_XOR) {
+		put_xor(c, &c->raw, n);
+	} else {
+		put_decimal(c, &c->raw, n, d, mode);
+	}
+}
+
+/* The smaller of the two ways to write decimals, as a chunk. */
+static enum err put_decimal_chunk(struct block_codec *c, struct buf *b, size_t n, struct decimal *d)
+{
+	d->shift = common_shift(c->a, n);
+	for (size_t i = 0; i < n; i++)
+		c->a[i] /= INT64_C(1) << d->shift; /* exact: all have these bits 0 */
+	d->second = make_deltas(c, n);
+	size_t start = b->len;
+	make_body(c, n, d, VALUES_DECIMAL);
+	enum err e = put_chunk(c, b, KIND_POINTS, n);
+	if (e != OK || n < 32)
+		return e;
+	size_t packed = b->len - start;
+	make_body(c, n, d, VALUES_VARINT);
+	e = put_chunk(c, b, KIND_POINTS, n);
+	if (e != OK)
+		return e;
+	size_t other = b->len - start - packed;
+	if (other + other / 32 < packed) { /* unpacking bits is the faster way: a small gain is not worth it */
+		memmove(b->ptr + start, b->ptr + start + packed, other);
+		packed = other;
+	}
+	b->len = start + packed;
+	b->ptr[b->len] = 0;
+	return OK;
+}
+
+static enum err put_point_chunk(struct block_codec *c, struct buf *b, size_t n)
+{
+	struct decimal d = { 0 };
+	bool equal = true;
+	buf_clear(&c->times);
+	put_times(c, &c->times, n);
+	for (size_t i = 1; i < n && equal; i++)
+		equal = bits_of(c->values[i]) == bits_of(c->values[0]);
+	if (!equal && to_decimal(c, n, &d.e, &d.odd))
+		return put_decimal_chunk(c, b, n, &d);
+	make_body(c, n, NULL, equal ? VALUES_EQUAL : VALUES_XOR);
+	return put_chunk(c, b, KIND_POINTS, n);
 }
 
 enum err block_put_points(struct block_codec *c, struct buf *b, const struct series_point *list, size_t count)
@@ -401,10 +486,7 @@ enum err block_put_points(struct block_codec *c, struct buf *b, const struct ser
 			c->values[i] = list[at + i].value;
 			assert(i == 0 || c->ms[i] > c->ms[i - 1]);
 		}
-		buf_clear(&c->raw);
-		put_times(c, &c->raw, n);
-		put_values(c, &c->raw, n);
-		e = put_chunk(c, b, KIND_POINTS, n);
+		e = put_point_chunk(c, b, n);
 	}
 	return e;
 }

@@ -6,8 +6,8 @@
  *   u8 kind | u8 zstd | varint count | zigzag first ms | varint last - first | varint raw bytes |
  *   varint body bytes | u32 crc32c of the body | body
  * A float body is the times (first delta, then deltas of deltas bit-packed by 64, nothing when the pace is
- * even) and the values: all equal; or decimals scaled to integers, as deltas or deltas of deltas bit-packed
- * by 64 with the few that do not scale kept apart; or words XORed with the one before and split into byte
+ * even) and the values: all equal; or decimals scaled to integers without common low bits, as deltas or deltas of
+ * deltas, bit-packed by 64 or as varints, with the few that do not scale kept apart; or words XORed with the one before and split into byte
  * planes. A histogram body is the times and hist_put's bytes. zstd goes over a body where it pays.
  */
 #pragma once

@@ -84,7 +84,7 @@ static bool make_tables(sqlite3 *db, int64_t length_ms)
 static enum err write_begin(struct window_writer *w, int64_t length_ms)
 {
 	int64_t tables, ord;
-	if (!run(w->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; BEGIN IMMEDIATE") ||
+	if (!run(w->db, "PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; BEGIN IMMEDIATE") ||
 	    !ask(w->db, "SELECT count(*) FROM sqlite_master WHERE name='meta'", &tables) ||
 	    (tables == 0 && !make_tables(w->db, length_ms)) ||
 	    !ask(w->db, "SELECT coalesce(max(ord), 0) + 1 FROM cut", &ord))
