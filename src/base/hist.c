@@ -588,11 +588,51 @@ static enum err kahan_side(struct arena *a, const struct hist_bucket *x,
 	return OK;
 }
 
+/* Adds y's buckets where x has them all (then true), in place. */
+static bool kahan_in_place(struct hist_bucket *x, struct hist_bucket *low, uint32_t nx,
+    const struct hist_bucket *y, uint32_t ny, bool only_look)
+{
+	uint32_t i = 0;
+	for (uint32_t k = 0; k < ny; k++) {
+		while (i < nx && x[i].index < y[k].index)
+			i++;
+		if (i == nx || x[i].index != y[k].index)
+			return false;
+		if (!only_look)
+			kahan(y[k].count, &x[i].count, &low[i].count);
+	}
+	return true;
+}
+
+/* The common case, without new memory: the same layout, and no bucket that the sum has not. */
+static bool sum_in_place(struct hist_sum *s, const struct hist *h, struct hist_note *note)
+{
+	struct hist *t = &s->total, *l = &s->low;
+	if (t->schema != h->schema || !same_customs(t, h->custom_count, h->custom) ||
+	    (!hist_is_custom(h) && t->zero_threshold != h->zero_threshold))
+		return false;
+	struct hist_bucket *tp = (struct hist_bucket *)t->pos, *tn = (struct hist_bucket *)t->neg;
+	struct hist_bucket *lp = (struct hist_bucket *)l->pos, *ln = (struct hist_bucket *)l->neg;
+	if (!kahan_in_place(tp, lp, t->pos_count, h->pos, h->pos_count, true) ||
+	    !kahan_in_place(tn, ln, t->neg_count, h->neg, h->neg_count, true))
+		return false;
+	(void)kahan_in_place(tp, lp, t->pos_count, h->pos, h->pos_count, false);
+	(void)kahan_in_place(tn, ln, t->neg_count, h->neg, h->neg_count, false);
+	kahan(h->count, &t->count, &l->count);
+	kahan(h->sum, &t->sum, &l->sum);
+	kahan(h->zero_count, &t->zero_count, &l->zero_count);
+	t->hint = hint_of(t, h, note);
+	s->added++;
+	return true;
+}
+
 enum err hist_sum_add(
     struct arena *a, struct hist_sum *s, const struct hist *h, struct hist_note *note)
 {
 	assert(s->added > 0);
 	assert(s->total.pos_count == s->low.pos_count && s->total.neg_count == s->low.neg_count);
+	if (sum_in_place(s, h, note))
+		return OK;
 	struct layout l = { 0 };
 	bool reconciled;
 	struct hist total, low, add;

@@ -147,10 +147,15 @@ struct window {
 	const struct hist_sample *h;
 	size_t nf, nh;
 	const int64_t *f_starts, *h_starts;
+	/* Like h: what is known of a counter reset at that histogram, in the eyes of the one before
+	 * it. The windows of a walk overlap, so it is worth keeping. NULL: nothing is kept. */
+	uint8_t *h_resets;
 	int64_t from, to;
 };
+enum known_reset { RESET_UNKNOWN, RESET_NO, RESET_YES };
 struct window_walk {
 	size_t f_lo, f_hi, h_lo, h_hi;
+	uint8_t *h_resets; /* of the whole series; may be NULL */
 };
 /* Moves on to the window of step i; windows must be asked for in order. */
 struct window window_at(const struct ev *ev, const struct frame *f, const struct ranged *r,

@@ -386,6 +386,8 @@ static bool call_window(
 	for (size_t k = 0; k < r.count; k++) {
 		const struct raw *raw = &r.list[k];
 		struct window_walk walk = { 0 };
+		if (raw->nh && f->steps > 1)
+			walk.h_resets = arena_new(ev->arena, uint8_t, raw->nh);
 		c.labels = raw->labels;
 		if (!row_make(ev, f, raw->labels, !fn->keeps_name || raw->drop_name, &out[n]))
 			return false;

@@ -91,6 +91,21 @@ static bool is_reset(struct ev *ev, const struct hist *now, const struct hist *b
 	return hist_is_reset(ev->arena, now, before, ret) == OK || ev_memory(ev);
 }
 
+/* The same for the histograms i - 1 and i of a window. */
+static bool is_reset_at(struct ev *ev, const struct window *w, size_t i, bool *ret)
+{
+	uint8_t known = w->h_resets ? w->h_resets[i] : RESET_UNKNOWN;
+	if (known != RESET_UNKNOWN) {
+		*ret = known == RESET_YES;
+		return true;
+	}
+	if (!is_reset(ev, w->h[i].hist, w->h[i - 1].hist, ret))
+		return false;
+	if (w->h_resets)
+		w->h_resets[i] = *ret ? RESET_YES : RESET_NO;
+	return true;
+}
+
 /* How much the histograms of a window rose; false when they do not go together. */
 static bool hist_rise(
     struct ev *ev, const struct call *c, const struct window *w, bool counter, struct hist *ret)
@@ -107,7 +122,7 @@ static bool hist_rise(
 	if (counter) {
 		/* The first one does not matter when the counter began anew after it. */
 		reset = st && start_is_reset(st[0], h[0].ms, st[1], h[1].ms);
-		if (!reset && !is_reset(ev, h[1].hist, prev, &reset))
+		if (!reset && !is_reset_at(ev, w, 1, &reset))
 			return false;
 		if (reset) {
 			zero = (struct hist){ .schema = h[1].hist->schema,
@@ -147,7 +162,9 @@ static bool hist_rise(
 			overlap = true;
 		}
 		reset = st && start_is_reset(st[i - 1], h[i - 1].ms, st[i], h[i].ms);
-		if (!reset && !is_reset(ev, h[i].hist, prev, &reset))
+		bool first = i == 1 && prev == &zero;
+		if (!reset && !(first ? is_reset(ev, h[1].hist, prev, &reset)
+		                      : is_reset_at(ev, w, i, &reset)))
 			return false;
 		if (reset && !combine(ev, c, &sum, prev, false, &sum))
 			return false;

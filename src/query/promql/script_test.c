@@ -786,6 +786,7 @@ static void run_shared(const char *name)
 	}
 
 OWN_TEST(own_basics, "basics.test")
+OWN_TEST(own_dashboards, "dashboards.test")
 OWN_TEST(own_durations, "durations.test")
 OWN_TEST(own_extended, "extended.test")
 OWN_TEST(own_matching, "matching.test")
@@ -806,6 +807,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_basics),
+		cmocka_unit_test(own_dashboards),
 		cmocka_unit_test(own_durations),
 		cmocka_unit_test(own_extended),
 		cmocka_unit_test(own_matching),

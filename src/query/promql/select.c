@@ -404,6 +404,7 @@ struct window window_at(const struct ev *ev, const struct frame *f, const struct
 		.nh = w->h_hi - w->h_lo,
 		.f_starts = raw->f_starts ? raw->f_starts + w->f_lo : NULL,
 		.h_starts = raw->h_starts ? raw->h_starts + w->h_lo : NULL,
+		.h_resets = w->h_resets ? w->h_resets + w->h_lo : NULL,
 		.from = from,
 		.to = to };
 }
