@@ -9,6 +9,7 @@
 #include "oncall/zone.h"
 #include <assert.h>
 #include <signal.h>
+#include <time.h>
 
 /* ---- the directory ---- */
 
@@ -192,16 +193,27 @@ enum err job_directory(struct job *job, struct worker *worker, const struct dire
 
 /* ---- workers ---- */
 
+#define START_PATIENCE SPAN_S(10) /* after our own start the engine may still be making the store \
+	                           */
+#define START_LOOK_MS 20
+
 enum err worker_reader(struct worker *worker, struct control_reader **ret_reader)
 {
-	if (!worker->reader) {
-		enum err e = control_reader_open(
-		    worker->api->mem, worker->api->os, worker->api->data_dir, &worker->reader);
-		if (e != OK)
-			return e;
+	struct api *api = worker->api;
+	const struct os *os = api->os;
+	enum err e = OK;
+	while (!worker->reader) {
+		e = control_reader_open(api->mem, os, api->data_dir, &worker->reader);
+		bool starting = wall_sub(os->wall(os), api->started_at).ns < START_PATIENCE.ns;
+		if (e != ERR_GONE || !starting ||
+		    __atomic_load_n(&worker->pool->stopping, __ATOMIC_RELAXED))
+			break;
+		struct timespec pause = { .tv_nsec = START_LOOK_MS * NS_PER_MS };
+		nanosleep(&pause, NULL);
 	}
-	*ret_reader = worker->reader;
-	return OK;
+	if (e == OK)
+		*ret_reader = worker->reader;
+	return e;
 }
 
 static void *worker_main(void *arg)
@@ -314,7 +326,7 @@ void pool_close(struct pool *pool)
 	if (!pool->owner)
 		return;
 	pthread_mutex_lock(&pool->lock);
-	pool->stopping = true;
+	__atomic_store_n(&pool->stopping, true, __ATOMIC_RELAXED);
 	pthread_cond_broadcast(&pool->more);
 	pthread_mutex_unlock(&pool->lock);
 	for (size_t i = 0; i < pool->worker_count; i++)
