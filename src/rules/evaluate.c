@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A group's evaluation: its rules in order, all at one time, each one's series written before the next is asked.
+ * A group's evaluation: its rules in order, all at one time, each one's series written before the
+ * next is asked.
  */
 #include "rules/state.h"
 #include <assert.h>
@@ -13,11 +14,12 @@ static struct mono mono_of(const struct rules_env *env)
 
 static void note_error(struct rule_state *s, struct str why)
 {
-	snprintf(s->error, sizeof(s->error), "%.*s", (int)(why.len < sizeof(s->error) - 1 ? why.len : sizeof(s->error) - 1), why.ptr);
+	snprintf(s->error, sizeof(s->error), "%.*s",
+	    (int)(why.len < sizeof(s->error) - 1 ? why.len : sizeof(s->error) - 1), why.ptr);
 }
 
-static enum err run_rule(const struct rules_env *env, struct arena *a, const struct rule_group *group, const struct rule *rule,
-    struct rule_state *s, struct wall at)
+static enum err run_rule(const struct rules_env *env, struct arena *a,
+    const struct rule_group *group, const struct rule *rule, struct rule_state *s, struct wall at)
 {
 	int64_t at_ms = wall_ms(wall_add(at, (struct span){ -group->query_offset.ns }));
 	struct promql_result r = { 0 };
@@ -41,8 +43,8 @@ static enum err run_rule(const struct rules_env *env, struct arena *a, const str
 	return OK;
 }
 
-enum err rules_evaluate(const struct rules_env *env, struct arena *a, const struct rule_group *group, struct group_state *state,
-    struct wall at)
+enum err rules_evaluate(const struct rules_env *env, struct arena *a,
+    const struct rule_group *group, struct group_state *state, struct wall at)
 {
 	assert(state->rule_count == group->rule_count);
 	struct mono start = mono_of(env);
@@ -50,9 +52,11 @@ enum err rules_evaluate(const struct rules_env *env, struct arena *a, const stru
 	for (uint32_t i = 0; i < group->rule_count; i++) {
 		const struct rule *rule = &group->rules[i];
 		struct rule_state *s = state->rules[i];
-		if (rule->interval.ns > 0 && s->due_at.ns > at.ns && s->due_at.ns - at.ns <= rule->interval.ns)
+		if (rule->interval.ns > 0 && s->due_at.ns > at.ns &&
+		    s->due_at.ns - at.ns <= rule->interval.ns)
 			continue; /* a band with an interval of its own, and not yet its turn */
-		s->due_at = wall_add(at, (struct span){ rule->interval.ns - group->interval.ns / 2 });
+		s->due_at =
+		    wall_add(at, (struct span){ rule->interval.ns - group->interval.ns / 2 });
 		struct mono rule_start = mono_of(env);
 		enum err e = OK;
 		if (rule->expr)

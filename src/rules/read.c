@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From resources to rules. The documents were checked when they were applied, so what is wrong here is one rule's
- * own error (a query that does not parse) and not a reason to drop the others.
+ * From resources to rules. The documents were checked when they were applied, so what is wrong here
+ * is one rule's own error (a query that does not parse) and not a reason to drop the others.
  */
 #include "rules/rules.h"
 #include <assert.h>
@@ -86,12 +86,18 @@ static void parse_rule(struct arena *a, struct rule *r)
 
 static void read_band(struct reader *r, const struct json *o)
 {
-	static const struct str no_data_words[] = { STR_INIT("alert"), STR_INIT("ok"), STR_INIT("keep") };
+	static const struct str no_data_words[] = { STR_INIT("alert"), STR_INIT("ok"),
+		STR_INIT("keep") };
 	struct rule *b = &r->bands[r->band_count++];
-	*b = (struct rule){ .type = RULE_BAND, .name = text_of(o, STR("name")), .query = text_of(o, STR("query")),
-		.service = text_of(o, STR("service")), .summary = text_of(o, STR("summary")),
-		.for_ = read_span(o, STR("for"), SPAN_S(0)), .keep_firing_for = read_span(o, STR("keep_firing_for"), SPAN_S(0)),
-		.interval = read_span(o, STR("interval"), r->default_interval), .parse_error = { "", 0 } };
+	*b = (struct rule){ .type = RULE_BAND,
+		.name = text_of(o, STR("name")),
+		.query = text_of(o, STR("query")),
+		.service = text_of(o, STR("service")),
+		.summary = text_of(o, STR("summary")),
+		.for_ = read_span(o, STR("for"), SPAN_S(0)),
+		.keep_firing_for = read_span(o, STR("keep_firing_for"), SPAN_S(0)),
+		.interval = read_span(o, STR("interval"), r->default_interval),
+		.parse_error = { "", 0 } };
 	b->has_above = read_number(o, STR("above"), &b->above);
 	b->has_below = read_number(o, STR("below"), &b->below);
 	int32_t severity = word_index(text_of(o, STR("severity")), severity_name, SEVERITY_COUNT);
@@ -101,15 +107,22 @@ static void read_band(struct reader *r, const struct json *o)
 	parse_rule(r->a, b);
 }
 
-static void read_rule(struct reader *r, const struct json *o, struct labels group_labels, struct str service, struct rule *ret)
+static void read_rule(struct reader *r, const struct json *o, struct labels group_labels,
+    struct str service, struct rule *ret)
 {
 	struct str alert = json_get_str(o, STR("alert"));
-	*ret = (struct rule){ .type = alert.ptr ? RULE_ALERT : RULE_RECORD, .name = alert.ptr ? alert : text_of(o, STR("record")),
-		.query = text_of(o, STR("expr")), .service = service, .summary = { "", 0 }, .parse_error = { "", 0 },
-		.for_ = read_span(o, STR("for"), SPAN_S(0)), .keep_firing_for = read_span(o, STR("keep_firing_for"), SPAN_S(0)) };
+	*ret = (struct rule){ .type = alert.ptr ? RULE_ALERT : RULE_RECORD,
+		.name = alert.ptr ? alert : text_of(o, STR("record")),
+		.query = text_of(o, STR("expr")),
+		.service = service,
+		.summary = { "", 0 },
+		.parse_error = { "", 0 },
+		.for_ = read_span(o, STR("for"), SPAN_S(0)),
+		.keep_firing_for = read_span(o, STR("keep_firing_for"), SPAN_S(0)) };
 	ret->labels = read_labels(r->a, group_labels, json_get(o, STR("labels")));
 	ret->annotations = read_labels(r->a, (struct labels){ 0 }, json_get(o, STR("annotations")));
-	int32_t severity = word_index(labels_get(ret->labels, STR("severity")), severity_name, SEVERITY_COUNT);
+	int32_t severity =
+	    word_index(labels_get(ret->labels, STR("severity")), severity_name, SEVERITY_COUNT);
 	ret->severity = severity < 0 ? SEVERITY_CRITICAL : (enum severity)severity;
 	parse_rule(r->a, ret);
 }
@@ -125,8 +138,10 @@ static enum err read_group(struct reader *r, const struct json *o)
 	struct rule_group *g = &r->groups[r->group_count++];
 	double limit = 0;
 	read_number(o, STR("limit"), &limit);
-	*g = (struct rule_group){ .name = text_of(o, STR("name")), .interval = read_span(o, STR("interval"), r->default_interval),
-		.query_offset = read_span(o, STR("query_offset"), SPAN_S(0)), .rules = rules,
+	*g = (struct rule_group){ .name = text_of(o, STR("name")),
+		.interval = read_span(o, STR("interval"), r->default_interval),
+		.query_offset = read_span(o, STR("query_offset"), SPAN_S(0)),
+		.rules = rules,
 		.limit = limit > 0 && limit < 1e9 ? (uint32_t)limit : 0 };
 	for (const struct json *x = count ? list->child : NULL; x; x = x->next)
 		read_rule(r, x, labels, text_of(o, STR("service")), &rules[g->rule_count++]);
@@ -139,7 +154,9 @@ static void add_bands(struct reader *r)
 	if (r->band_count == 0)
 		return;
 	struct rule_group *g = &r->groups[r->group_count++];
-	*g = (struct rule_group){ .name = alerts_group, .interval = r->bands[0].interval, .rules = r->bands,
+	*g = (struct rule_group){ .name = alerts_group,
+		.interval = r->bands[0].interval,
+		.rules = r->bands,
 		.rule_count = (uint32_t)r->band_count };
 	for (size_t i = 1; i < r->band_count; i++) {
 		if (r->bands[i].interval.ns < g->interval.ns)
@@ -152,7 +169,8 @@ static int by_name(const void *a, const void *b)
 	return str_cmp(((const struct rule_group *)a)->name, ((const struct rule_group *)b)->name);
 }
 
-enum err rules_read(struct arena *a, struct str text, uint64_t version, struct span default_interval, struct rule_set *ret)
+enum err rules_read(struct arena *a, struct str text, uint64_t version,
+    struct span default_interval, struct rule_set *ret)
 {
 	assert(default_interval.ns > 0);
 	const struct json *root = NULL;

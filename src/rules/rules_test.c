@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rules over a source in memory and a time that the test sets: bands, no data, for and keep_firing_for, Prometheus'
- * groups, recording, limits, errors, restarts.
+ * Rules over a source in memory and a time that the test sets: bands, no data, for and
+ * keep_firing_for, Prometheus' groups, recording, limits, errors, restarts.
  */
 #include "rules/rules.h"
 #include "query/memsource.h"
@@ -26,8 +26,10 @@ static void write_samples(void *ctx, int64_t at_ms, const struct rule_sample *li
 {
 	struct world *w = ctx;
 	for (size_t i = 0; i < count; i++) {
-		enum err e = list[i].hist ? memsource_add_hist(w->memory, list[i].labels, at_ms, list[i].hist, 0) :
-					    memsource_add(w->memory, list[i].labels, at_ms, list[i].value, 0);
+		enum err e =
+		    list[i].hist
+		        ? memsource_add_hist(w->memory, list[i].labels, at_ms, list[i].hist, 0)
+		        : memsource_add(w->memory, list[i].labels, at_ms, list[i].value, 0);
 		assert_int_equal(e, OK);
 	}
 }
@@ -36,11 +38,15 @@ static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	*state = w;
-	if (memsource_open(&mem_system, &w->memory) != OK || arena_open(&mem_system, 8u << 20, &w->set_arena) != OK ||
+	if (memsource_open(&mem_system, &w->memory) != OK ||
+	    arena_open(&mem_system, 8u << 20, &w->set_arena) != OK ||
 	    arena_open(&mem_system, 64u << 20, &w->arena) != OK)
 		return -1;
 	w->source = memsource_source(w->memory);
-	w->env = (struct rules_env){ .engine = { .source = &w->source }, .ctx = w, .write = write_samples, .external_url = { "", 0 } };
+	w->env = (struct rules_env){ .engine = { .source = &w->source },
+		.ctx = w,
+		.write = write_samples,
+		.external_url = { "", 0 } };
 	w->now_s = 100000;
 	return 0;
 }
@@ -62,7 +68,8 @@ static void use(struct world *w, const char *json)
 	arena_reset(w->set_arena);
 	assert_int_equal(rules_read(w->set_arena, str_c(json), 7, SPAN_S(15), &w->set), OK);
 	assert_int_equal(w->set.group_count, 1);
-	assert_int_equal(group_state_open(&mem_system, &w->set.groups[0], NULL, NULL, &w->state), OK);
+	assert_int_equal(
+	    group_state_open(&mem_system, &w->set.groups[0], NULL, NULL, &w->state), OK);
 }
 
 /* value now (and seen until it is older than five minutes) */
@@ -77,7 +84,9 @@ static void eval_after(struct world *w, int64_t seconds)
 {
 	w->now_s += seconds;
 	arena_reset(w->arena);
-	assert_int_equal(rules_evaluate(&w->env, w->arena, &w->set.groups[0], w->state, (struct wall){ w->now_s * NS_PER_S }), OK);
+	assert_int_equal(rules_evaluate(&w->env, w->arena, &w->set.groups[0], w->state,
+	                     (struct wall){ w->now_s * NS_PER_S }),
+	    OK);
 }
 
 /* "labels state reason; ..." of the group's rule */
@@ -87,7 +96,8 @@ static void is(struct world *w, uint32_t rule, const char *want)
 	struct buf b = buf_make(&mem_system, 1u << 16);
 	for (size_t i = 0; i < v.alert_count; i++)
 		buf_printf(&b, "%s%.*s %s %.*s", i ? "; " : "", STR_ARG(v.alerts[i].labels_json),
-		    v.alerts[i].state == RULE_FIRING ? "firing" : "pending", STR_ARG(v.alerts[i].reason));
+		    v.alerts[i].state == RULE_FIRING ? "firing" : "pending",
+		    STR_ARG(v.alerts[i].reason));
 	if (v.error.len)
 		buf_printf(&b, "! %.*s", STR_ARG(v.error));
 	assert_string_equal(b.ptr ? b.ptr : "", want);
@@ -102,7 +112,9 @@ static bool latest(struct world *w, const char *query, double *ret)
 	struct promql_failure failure;
 	struct promql_result r;
 	assert_int_equal(promql_parse(w->arena, str_c(query), &e, &fault), OK);
-	assert_int_equal(promql_instant(&w->env.engine, w->arena, e, str_c(query), w->now_s * 1000, &r, &failure), OK);
+	assert_int_equal(promql_instant(&w->env.engine, w->arena, e, str_c(query), w->now_s * 1000,
+	                     &r, &failure),
+	    OK);
 	if (r.count == 0)
 		return false;
 	*ret = r.series[0].points[0].value;
@@ -114,7 +126,8 @@ static bool latest(struct world *w, const char *query, double *ret)
 static void band(void **state)
 {
 	struct world *w = *state;
-	use(w, "[{\"kind\":\"Alert\",\"name\":\"load\",\"query\":\"load1\",\"above\":0.5,\"below\":0.1,\"for\":\"1m\"}]");
+	use(w, "[{\"kind\":\"Alert\",\"name\":\"load\",\"query\":\"load1\",\"above\":0.5,\"below\":"
+	       "0.1,\"for\":\"1m\"}]");
 	put(w, "load1", "a", 0.3);
 	put(w, "load1", "b", 0.9);
 	eval_after(w, 0);
@@ -167,7 +180,8 @@ static void silence_is_an_alert(void **state)
 static void no_data_keep_and_ok(void **state)
 {
 	struct world *w = *state;
-	use(w, "[{\"kind\":\"Alert\",\"name\":\"load\",\"query\":\"load1\",\"above\":0.5,\"no_data\":\"keep\"}]");
+	use(w, "[{\"kind\":\"Alert\",\"name\":\"load\",\"query\":\"load1\",\"above\":0.5,\"no_"
+	       "data\":\"keep\"}]");
 	eval_after(w, 0);
 	is(w, 0, "");
 	put(w, "load1", "a", 0.8);
@@ -177,7 +191,8 @@ static void no_data_keep_and_ok(void **state)
 	put(w, "load1", "a", 0.1);
 	eval_after(w, 15);
 	is(w, 0, "");
-	use(w, "[{\"kind\":\"Alert\",\"name\":\"load\",\"query\":\"load1\",\"above\":0.5,\"no_data\":\"ok\"}]");
+	use(w, "[{\"kind\":\"Alert\",\"name\":\"load\",\"query\":\"load1\",\"above\":0.5,\"no_"
+	       "data\":\"ok\"}]");
 	put(w, "load1", "a", 0.8);
 	eval_after(w, 15);
 	is(w, 0, A("a", "firing above"));
@@ -188,7 +203,8 @@ static void no_data_keep_and_ok(void **state)
 static void keep_firing(void **state)
 {
 	struct world *w = *state;
-	use(w, "[{\"kind\":\"Alert\",\"name\":\"load\",\"query\":\"load1\",\"above\":0.5,\"keep_firing_for\":\"1m\"}]");
+	use(w, "[{\"kind\":\"Alert\",\"name\":\"load\",\"query\":\"load1\",\"above\":0.5,\"keep_"
+	       "firing_for\":\"1m\"}]");
 	put(w, "load1", "a", 0.8);
 	eval_after(w, 15);
 	put(w, "load1", "a", 0.1);
@@ -202,8 +218,10 @@ static void keep_firing(void **state)
 
 static const char group[] =
     "[{\"kind\":\"RuleGroup\",\"name\":\"f/g\",\"labels\":{\"team\":\"x\"},\"rules\":["
-    "{\"record\":\"job:load\",\"expr\":\"sum without(host) (load1)\",\"labels\":{\"kind\":\"sum\"}},"
-    "{\"alert\":\"Busy\",\"expr\":\"job:load > 1\",\"for\":\"30s\",\"labels\":{\"severity\":\"{{ if gt $value 5.0 }}critical{{ else }}warning{{ end }}\"},"
+    "{\"record\":\"job:load\",\"expr\":\"sum without(host) "
+    "(load1)\",\"labels\":{\"kind\":\"sum\"}},"
+    "{\"alert\":\"Busy\",\"expr\":\"job:load > 1\",\"for\":\"30s\",\"labels\":{\"severity\":\"{{ "
+    "if gt $value 5.0 }}critical{{ else }}warning{{ end }}\"},"
     "\"annotations\":{\"summary\":\"{{ $labels.team }} at {{ $value | humanize }}\"}},"
     "{\"alert\":\"Both\",\"expr\":\"ALERTS{alertname=\\\"Busy\\\"}\"}]}]";
 
@@ -216,10 +234,16 @@ static void prometheus_group(void **state)
 	put(w, "load1", "b", 1);
 	eval_after(w, 0);
 	assert_true(latest(w, "job:load{kind=\"sum\",team=\"x\"}", &n) && n == 2);
-	is(w, 1, "{\"alertname\":\"Busy\",\"kind\":\"sum\",\"severity\":\"warning\",\"team\":\"x\"} pending condition");
-	is(w, 2, "{\"alertname\":\"Both\",\"alertstate\":\"pending\",\"kind\":\"sum\",\"severity\":\"warning\",\"team\":\"x\"} firing condition");
+	is(w, 1,
+	    "{\"alertname\":\"Busy\",\"kind\":\"sum\",\"severity\":\"warning\",\"team\":\"x\"} "
+	    "pending condition");
+	is(w, 2,
+	    "{\"alertname\":\"Both\",\"alertstate\":\"pending\",\"kind\":\"sum\",\"severity\":"
+	    "\"warning\",\"team\":\"x\"} firing condition");
 	eval_after(w, 30);
-	is(w, 1, "{\"alertname\":\"Busy\",\"kind\":\"sum\",\"severity\":\"warning\",\"team\":\"x\"} firing condition");
+	is(w, 1,
+	    "{\"alertname\":\"Busy\",\"kind\":\"sum\",\"severity\":\"warning\",\"team\":\"x\"} "
+	    "firing condition");
 	struct rule_view v = rule_state_view(w->state->rules[1]);
 	assert_true(str_eq(v.alerts[0].summary, STR("x at 2")));
 	assert_true(str_eq(v.alerts[0].annotations_json, STR("{\"summary\":\"x at 2\"}")));
@@ -236,7 +260,8 @@ static void errors_change_nothing(void **state)
 {
 	struct world *w = *state;
 	use(w, "[{\"kind\":\"RuleGroup\",\"name\":\"f/g\",\"limit\":1,\"rules\":["
-	       "{\"alert\":\"A\",\"expr\":\"load1 > 0\"},{\"alert\":\"Broken\",\"expr\":\"load1 >\"},{\"record\":\"r\",\"expr\":\"load1\"},"
+	       "{\"alert\":\"A\",\"expr\":\"load1 > 0\"},{\"alert\":\"Broken\",\"expr\":\"load1 "
+	       ">\"},{\"record\":\"r\",\"expr\":\"load1\"},"
 	       "{\"alert\":\"Same\",\"expr\":\"{__name__=~\\\"load1|load2\\\"}\"}]}]");
 	put(w, "load1", "a", 1);
 	eval_after(w, 0);
@@ -247,7 +272,8 @@ static void errors_change_nothing(void **state)
 	put(w, "load1", "b", 1);
 	eval_after(w, 1);
 	v = rule_state_view(w->state->rules[0]);
-	assert_true(str_eq(v.error, STR("exceeded limit of 1 with 2 alerts")) && v.alert_count == 1);
+	assert_true(
+	    str_eq(v.error, STR("exceeded limit of 1 with 2 alerts")) && v.alert_count == 1);
 	v = rule_state_view(w->state->rules[2]);
 	assert_true(str_eq(v.error, STR("exceeded limit of 1 with 2 series")));
 	memsource_clear(w->memory);
@@ -255,7 +281,8 @@ static void errors_change_nothing(void **state)
 	put(w, "load2", "a", 1);
 	eval_after(w, 1);
 	v = rule_state_view(w->state->rules[3]);
-	assert_true(str_eq(v.error, STR("vector contains metrics with the same labelset after applying alert labels")));
+	assert_true(str_eq(v.error,
+	    STR("vector contains metrics with the same labelset after applying alert labels")));
 	is(w, 0, "{\"alertname\":\"A\",\"host\":\"a\"} firing condition");
 	assert_int_equal(w->state->failures, 3);
 }
@@ -263,7 +290,8 @@ static void errors_change_nothing(void **state)
 static void survives_a_restart(void **state)
 {
 	struct world *w = *state;
-	const char *json = "[{\"kind\":\"Alert\",\"name\":\"load\",\"query\":\"load1\",\"above\":0.5,\"for\":\"1m\"}]";
+	const char *json = "[{\"kind\":\"Alert\",\"name\":\"load\",\"query\":\"load1\",\"above\":0."
+	                   "5,\"for\":\"1m\"}]";
 	use(w, json);
 	put(w, "load1", "a", 0.8);
 	eval_after(w, 0);
@@ -277,17 +305,22 @@ static void survives_a_restart(void **state)
 static void new_rules_take_over(void **state)
 {
 	struct world *w = *state;
-	use(w, "[{\"kind\":\"Alert\",\"name\":\"load\",\"query\":\"load1\",\"above\":0.5,\"for\":\"10m\"}]");
+	use(w, "[{\"kind\":\"Alert\",\"name\":\"load\",\"query\":\"load1\",\"above\":0.5,\"for\":"
+	       "\"10m\"}]");
 	put(w, "load1", "a", 0.8);
 	eval_after(w, 0);
 	struct arena *a = NULL;
 	assert_int_equal(arena_open(&mem_system, 1u << 20, &a), OK);
 	struct rule_set next;
 	struct group_state *state_next = NULL;
-	struct str json = STR("[{\"kind\":\"Alert\",\"name\":\"aaa\",\"body\":{\"name\":\"aaa\",\"query\":\"1\",\"no_data\":\"ok\"}},"
-			      "{\"kind\":\"Alert\",\"name\":\"load\",\"query\":\"load1\",\"above\":0.6}]");
+	struct str json =
+	    STR("[{\"kind\":\"Alert\",\"name\":\"aaa\",\"body\":{\"name\":\"aaa\",\"query\":\"1\","
+	        "\"no_data\":\"ok\"}},"
+	        "{\"kind\":\"Alert\",\"name\":\"load\",\"query\":\"load1\",\"above\":0.6}]");
 	assert_int_equal(rules_read(a, json, 8, SPAN_S(15), &next), OK);
-	assert_int_equal(group_state_open(&mem_system, &next.groups[0], &w->set.groups[0], w->state, &state_next), OK);
+	assert_int_equal(group_state_open(&mem_system, &next.groups[0], &w->set.groups[0], w->state,
+	                     &state_next),
+	    OK);
 	group_state_close(&w->state);
 	w->state = state_next;
 	w->set = next;
@@ -302,8 +335,14 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest list[] = {
-		T(band), T(silence_is_an_alert), T(no_data_keep_and_ok), T(keep_firing), T(prometheus_group), T(errors_change_nothing),
-		T(survives_a_restart), T(new_rules_take_over),
+		T(band),
+		T(silence_is_an_alert),
+		T(no_data_keep_and_ok),
+		T(keep_firing),
+		T(prometheus_group),
+		T(errors_change_nothing),
+		T(survives_a_restart),
+		T(new_rules_take_over),
 	};
 	return cmocka_run_group_tests(list, NULL, NULL);
 }

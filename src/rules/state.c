@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* States and groups of them: made, taken over by the next version of the rules, closed. See rules.h. */
+/* States and groups of them: made, taken over by the next version of the rules, closed. See
+ * rules.h. */
 #include "rules/state.h"
 #include <assert.h>
 
@@ -32,11 +33,13 @@ void rule_state_close(struct rule_state **state)
 
 struct rule_view rule_state_view(const struct rule_state *s)
 {
-	return (struct rule_view){ s->alerts, s->alert_count, s->evaluated_at, s->took, str_c(s->error) };
+	return (struct rule_view){ s->alerts, s->alert_count, s->evaluated_at, s->took,
+		str_c(s->error) };
 }
 
 /* Moves the state of the rule of this type and name, which was not yet taken. */
-static struct rule_state *take_over(const struct rule *rule, const struct rule_group *group, struct group_state *from)
+static struct rule_state *take_over(
+    const struct rule *rule, const struct rule_group *group, struct group_state *from)
 {
 	for (uint32_t i = 0; from && group && i < group->rule_count; i++) {
 		const struct rule *old = &group->rules[i];
@@ -49,8 +52,8 @@ static struct rule_state *take_over(const struct rule *rule, const struct rule_g
 	return NULL;
 }
 
-enum err group_state_open(const struct mem *mem, const struct rule_group *group, const struct rule_group *before_group,
-    struct group_state *before, struct group_state **ret)
+enum err group_state_open(const struct mem *mem, const struct rule_group *group,
+    const struct rule_group *before_group, struct group_state *before, struct group_state **ret)
 {
 	struct group_state *g = mem_new(mem, 1, sizeof(*g));
 	if (!g)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside of a rule's state: two arenas, of which one holds the alerts that are, and the other is where the next step
- * builds those that will be.
+ * Inside of a rule's state: two arenas, of which one holds the alerts that are, and the other is
+ * where the next step builds those that will be.
  */
 #pragma once
 #include "rules/rules.h"
@@ -14,7 +14,7 @@ struct rule_state {
 	unsigned current;
 	struct rule_alert *alerts; /* sorted by labels_json */
 	size_t alert_count;
-	struct labels *written;    /* the series that the last step wrote */
+	struct labels *written; /* the series that the last step wrote */
 	size_t written_count;
 	struct wall evaluated_at, due_at;
 	struct span took;

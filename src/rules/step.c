@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One step: what the query gives becomes a list of hits (labels, value, reason); hits and the alerts that were become
- * the alerts that are; those become series. Everything is built in the state's other arena and put in force
- * at the end, so a step that fails changes nothing.
+ * One step: what the query gives becomes a list of hits (labels, value, reason); hits and the
+ * alerts that were become the alerts that are; those become series. Everything is built in the
+ * state's other arena and put in force at the end, so a step that fails changes nothing.
  */
 #include "rules/state.h"
 #include "rules/template.h"
@@ -10,16 +10,16 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define NO_DATA_INTERVALS 3         /* a start of everything at once is not yet silence */
+#define NO_DATA_INTERVALS 3            /* a start of everything at once is not yet silence */
 #define VANISHED_NS (86400 * NS_PER_S) /* a series that is gone for so long is forgotten */
 
 struct hit {
 	struct labels labels;
 	struct labels metric; /* of the result, which templates see as $labels */
-	struct str key; /* canonical JSON of labels */
+	struct str key;       /* canonical JSON of labels */
 	double value;
 	struct str reason;
-	bool present;   /* the series is there, but nothing is wrong with it */
+	bool present; /* the series is there, but nothing is wrong with it */
 	const struct promql_point *point;
 };
 
@@ -59,9 +59,8 @@ static struct str to_json(struct arena *a, struct labels l)
 
 /* ---- templates ---- */
 
-
-static enum err query_for_template(void *ctx, struct arena *a, struct str query, const struct template_sample **ret,
-    size_t *ret_count, struct str *ret_why)
+static enum err query_for_template(void *ctx, struct arena *a, struct str query,
+    const struct template_sample **ret, size_t *ret_count, struct str *ret_why)
 {
 	struct step *s = ctx;
 	const struct promql_expr *e = NULL;
@@ -82,30 +81,38 @@ static enum err query_for_template(void *ctx, struct arena *a, struct str query,
 	if (!list)
 		return arena_err(a);
 	for (size_t i = 0; i < r.count; i++)
-		list[i] = (struct template_sample){ r.series[i].labels, r.series[i].points[0].value };
+		list[i] =
+		    (struct template_sample){ r.series[i].labels, r.series[i].points[0].value };
 	*ret = list;
 	*ret_count = r.count;
 	return OK;
 }
 
-/* The text with its templates expanded; a broken template is seen in the text, as Prometheus does it. */
-static struct str expand(struct step *s, struct arena *to, struct str text, struct labels labels, double value)
+/* The text with its templates expanded; a broken template is seen in the text, as Prometheus does
+ * it. */
+static struct str expand(
+    struct step *s, struct arena *to, struct str text, struct labels labels, double value)
 {
-	struct template_data data = { .labels = labels, .value = value, .external_labels = s->env->external_labels,
-		.external_url = s->env->external_url, .query = query_for_template, .ctx = s };
+	struct template_data data = { .labels = labels,
+		.value = value,
+		.external_labels = s->env->external_labels,
+		.external_url = s->env->external_url,
+		.query = query_for_template,
+		.ctx = s };
 	struct buf b = buf_make(&mem_system, TEMPLATE_OUT_MAX);
 	struct str why = { "", 0 }, out;
 	enum err e = template_expand(s->a, text, &data, &b, &why);
 	if (e == OK)
 		out = arena_str(to, buf_str(&b));
 	else
-		out = arena_printf(to, "<error expanding template: %.*s>", STR_ARG(why.len ? why : str_c(err_text(e))));
+		out = arena_printf(to, "<error expanding template: %.*s>",
+		    STR_ARG(why.len ? why : str_c(err_text(e))));
 	buf_free(&b);
 	return out;
 }
 
-static enum err expand_labels(struct step *s, struct arena *to, struct labels templates, struct labels data, double value,
-    struct labels onto, struct labels *ret)
+static enum err expand_labels(struct step *s, struct arena *to, struct labels templates,
+    struct labels data, double value, struct labels onto, struct labels *ret)
 {
 	struct labels all = onto;
 	for (uint32_t i = 0; i < templates.count; i++) {
@@ -152,11 +159,16 @@ static enum err alert_labels(struct step *s, struct labels metric, double value,
 	return e;
 }
 
-static enum err add_hit(struct step *s, struct labels metric, const struct promql_point *p, struct str reason)
+static enum err add_hit(
+    struct step *s, struct labels metric, const struct promql_point *p, struct str reason)
 {
 	struct hit *h = &s->hits[s->hit_count];
 	double value = p ? (p->hist ? p->hist->sum : p->value) : NAN;
-	*h = (struct hit){ .metric = metric, .value = value, .reason = reason, .present = reason.len == 0, .point = p };
+	*h = (struct hit){ .metric = metric,
+		.value = value,
+		.reason = reason,
+		.present = reason.len == 0,
+		.point = p };
 	if (isnan(value) && str_eq(reason, STR("no_data"))) {
 		h->present = s->rule->no_data == NO_DATA_OK;
 		if (s->rule->no_data == NO_DATA_KEEP)
@@ -186,9 +198,11 @@ static enum err find_hits(struct step *s, const struct promql_result *r)
 	enum err e = OK;
 	for (size_t i = 0; i < r->count && e == OK; i++) {
 		const struct promql_point *p = &r->series[i].points[0];
-		e = add_hit(s, r->series[i].labels, p, judge(s->rule, p->hist ? p->hist->sum : p->value));
+		e = add_hit(
+		    s, r->series[i].labels, p, judge(s->rule, p->hist ? p->hist->sum : p->value));
 	}
-	bool silent = s->rule->type == RULE_BAND && r->count == 0 && s->rule->no_data == NO_DATA_ALERT;
+	bool silent =
+	    s->rule->type == RULE_BAND && r->count == 0 && s->rule->no_data == NO_DATA_ALERT;
 	bool known = false; /* some alert of a series tells it already */
 	for (size_t i = 0; i < s->state->alert_count; i++)
 		known = known || s->state->alerts[i].labels.count > 1;
@@ -199,7 +213,8 @@ static enum err find_hits(struct step *s, const struct promql_result *r)
 	qsort(s->hits, s->hit_count, sizeof(s->hits[0]), by_key);
 	for (size_t i = 1; i < s->hit_count; i++) {
 		if (str_eq(s->hits[i - 1].key, s->hits[i].key))
-			return refuse(s, "vector contains metrics with the same labelset after applying alert labels");
+			return refuse(s, "vector contains metrics with the same labelset after "
+			                 "applying alert labels");
 	}
 	return OK;
 }
@@ -209,7 +224,8 @@ static enum err find_hits(struct step *s, const struct promql_result *r)
 static const struct hit *find_hit(const struct step *s, struct str key)
 {
 	struct hit want = { .key = key };
-	return s->hit_count ? bsearch(&want, s->hits, s->hit_count, sizeof(s->hits[0]), by_key) : NULL;
+	return s->hit_count ? bsearch(&want, s->hits, s->hit_count, sizeof(s->hits[0]), by_key)
+	                    : NULL;
 }
 
 static const struct rule_alert *find_alert(const struct rule_state *st, struct str key)
@@ -242,16 +258,19 @@ static struct str make_summary(struct step *s, const struct hit *h)
 		struct str text = labels_get(r->annotations, STR("summary"));
 		if (text.len == 0)
 			text = labels_get(r->annotations, STR("description"));
-		return text.len ? expand(s, s->next, text, h->metric, h->value) : arena_str(s->next, r->name);
+		return text.len ? expand(s, s->next, text, h->metric, h->value)
+		                : arena_str(s->next, r->name);
 	}
 	if (r->summary.len)
 		return expand(s, s->next, r->summary, h->metric, h->value);
 	if (str_eq(h->reason, STR("no_data")))
 		return arena_printf(s->next, "%.*s: no data", STR_ARG(r->name));
 	if (str_eq(h->reason, STR("above")))
-		return arena_printf(s->next, "%.*s is %.6g, above %.6g", STR_ARG(r->name), h->value, r->above);
+		return arena_printf(
+		    s->next, "%.*s is %.6g, above %.6g", STR_ARG(r->name), h->value, r->above);
 	if (str_eq(h->reason, STR("below")))
-		return arena_printf(s->next, "%.*s is %.6g, below %.6g", STR_ARG(r->name), h->value, r->below);
+		return arena_printf(
+		    s->next, "%.*s is %.6g, below %.6g", STR_ARG(r->name), h->value, r->below);
 	return arena_printf(s->next, "%.*s is %.6g", STR_ARG(r->name), h->value);
 }
 
@@ -273,13 +292,15 @@ static enum err keep_alert(struct step *s, const struct rule_alert *alert)
 
 static void advance(const struct step *s, struct rule_alert *x)
 {
-	if (x->state == RULE_PENDING && wall_sub(s->at, x->active_at).ns >= hold_of(s, x->reason).ns) {
+	if (x->state == RULE_PENDING &&
+	    wall_sub(s->at, x->active_at).ns >= hold_of(s, x->reason).ns) {
 		x->state = RULE_FIRING;
 		x->fired_at = s->at;
 	}
 }
 
-/* Since when was this alert active before this process began? From the series that it wrote then. */
+/* Since when was this alert active before this process began? From the series that it wrote then.
+ */
 static struct wall restored(struct step *s, struct labels labels)
 {
 	struct labels l;
@@ -288,9 +309,14 @@ static struct wall restored(struct step *s, struct labels labels)
 	    labels_with(s->a, labels, LABEL_NAME, STR("ALERTS_FOR_STATE"), &l) != OK)
 		return s->at;
 	for (uint32_t i = 0; i < l.count; i++)
-		m[i] = (struct matcher){ .type = MATCH_EQ, .name = l.list[i].name, .value = l.list[i].value };
+		m[i] = (struct matcher){
+			.type = MATCH_EQ, .name = l.list[i].name, .value = l.list[i].value
+		};
 	int64_t now_ms = wall_ms(s->at), hour_ms = 3600000;
-	struct source_query q = { .matchers = m, .matcher_count = l.count, .min_ms = now_ms - hour_ms, .max_ms = now_ms - 1 };
+	struct source_query q = { .matchers = m,
+		.matcher_count = l.count,
+		.min_ms = now_ms - hour_ms,
+		.max_ms = now_ms - 1 };
 	struct source_result r = { 0 };
 	const struct source *source = s->env->engine.source;
 	if (source->select(source->ctx, s->a, &q, &r) != OK)
@@ -320,7 +346,8 @@ static enum err take_hit(struct step *s, const struct hit *h)
 	x.reason = h->reason;
 	x.keep_since = (struct wall){ 0 };
 	x.summary = make_summary(s, h);
-	enum err e = expand_labels(s, s->a, s->rule->annotations, h->metric, h->value, (struct labels){ 0 }, &x.annotations);
+	enum err e = expand_labels(s, s->a, s->rule->annotations, h->metric, h->value,
+	    (struct labels){ 0 }, &x.annotations);
 	if (e != OK)
 		return e;
 	x.annotations_json = to_json(s->a, x.annotations);
@@ -331,7 +358,8 @@ static enum err take_hit(struct step *s, const struct hit *h)
 }
 
 /* An alert that was, and is not among what is wrong now. */
-static enum err take_missing(struct step *s, const struct rule_alert *was, const struct hit *present)
+static enum err take_missing(
+    struct step *s, const struct rule_alert *was, const struct hit *present)
 {
 	struct rule_alert x = *was;
 	bool rule_level = was->labels.count <= 1;
@@ -357,13 +385,15 @@ static enum err take_missing(struct step *s, const struct rule_alert *was, const
 
 static int by_json(const void *a, const void *b)
 {
-	return str_cmp(((const struct rule_alert *)a)->labels_json, ((const struct rule_alert *)b)->labels_json);
+	return str_cmp(((const struct rule_alert *)a)->labels_json,
+	    ((const struct rule_alert *)b)->labels_json);
 }
 
 static enum err next_alerts(struct step *s)
 {
 	if (s->group->limit > 0 && s->wrong_count > s->group->limit) {
-		s->why = arena_printf(s->a, "exceeded limit of %u with %zu alerts", s->group->limit, s->wrong_count);
+		s->why = arena_printf(
+		    s->a, "exceeded limit of %u with %zu alerts", s->group->limit, s->wrong_count);
 		return ERR_INPUT;
 	}
 	if (s->wrong_count > RULES_ALERTS_MAX)
@@ -388,7 +418,8 @@ static enum err next_alerts(struct step *s)
 
 /* ---- series ---- */
 
-static enum err put_sample(struct step *s, struct labels labels, double value, const struct hist *hist, bool stale)
+static enum err put_sample(
+    struct step *s, struct labels labels, double value, const struct hist *hist, bool stale)
 {
 	if (s->sample_count == s->sample_cap) {
 		size_t cap = s->sample_cap ? s->sample_cap * 2 : 64;
@@ -413,13 +444,15 @@ static enum err alert_series(struct step *s)
 	for (size_t i = 0; i < s->alert_count && e == OK; i++) {
 		const struct rule_alert *x = &s->alerts[i];
 		struct labels l, named;
-		e = labels_with(s->a, x->labels, STR("alertstate"), x->state == RULE_FIRING ? STR("firing") : STR("pending"), &l);
+		e = labels_with(s->a, x->labels, STR("alertstate"),
+		    x->state == RULE_FIRING ? STR("firing") : STR("pending"), &l);
 		if (e == OK)
 			e = labels_with(s->a, l, LABEL_NAME, STR("ALERTS"), &named);
 		if (e == OK)
 			e = put_sample(s, named, 1, NULL, false);
 		if (e == OK)
-			e = labels_with(s->a, x->labels, LABEL_NAME, STR("ALERTS_FOR_STATE"), &named);
+			e = labels_with(
+			    s->a, x->labels, LABEL_NAME, STR("ALERTS_FOR_STATE"), &named);
 		if (e == OK)
 			e = put_sample(s, named, floor((double)x->active_at.ns / 1e9), NULL, false);
 	}
@@ -430,7 +463,8 @@ static enum err record_series(struct step *s, const struct promql_result *r)
 {
 	struct labels_map seen;
 	if (s->group->limit > 0 && r->count > s->group->limit) {
-		s->why = arena_printf(s->a, "exceeded limit of %u with %zu series", s->group->limit, r->count);
+		s->why = arena_printf(
+		    s->a, "exceeded limit of %u with %zu series", s->group->limit, r->count);
 		return ERR_INPUT;
 	}
 	s->written = arena_new(s->next, struct labels, r->count);
@@ -439,7 +473,8 @@ static enum err record_series(struct step *s, const struct promql_result *r)
 		struct labels l = r->series[i].labels, next;
 		const struct promql_point *p = &r->series[i].points[0];
 		for (uint32_t k = 0; k < s->rule->labels.count && e == OK; k++) {
-			e = labels_with(s->a, l, s->rule->labels.list[k].name, s->rule->labels.list[k].value, &next);
+			e = labels_with(s->a, l, s->rule->labels.list[k].name,
+			    s->rule->labels.list[k].value, &next);
 			l = e == OK ? next : l;
 		}
 		if (e == OK)
@@ -449,7 +484,8 @@ static enum err record_series(struct step *s, const struct promql_result *r)
 		if (e == OK)
 			e = labels_map_put(&seen, next, &number, &is_new);
 		if (e == OK && !is_new)
-			return refuse(s, "vector contains metrics with the same labelset after applying rule labels");
+			return refuse(s, "vector contains metrics with the same labelset after "
+			                 "applying rule labels");
 		if (e == OK)
 			e = put_sample(s, next, p->value, p->hist, false);
 	}
@@ -477,13 +513,19 @@ static enum err end_series(struct step *s)
 	return e;
 }
 
-enum err rule_step(const struct rules_env *env, struct arena *a, const struct rule_group *group, const struct rule *rule,
-    struct rule_state *state, const struct promql_result *result, struct wall at, const struct rule_sample **ret_samples,
-    size_t *ret_count, struct str *ret_why)
+enum err rule_step(const struct rules_env *env, struct arena *a, const struct rule_group *group,
+    const struct rule *rule, struct rule_state *state, const struct promql_result *result,
+    struct wall at, const struct rule_sample **ret_samples, size_t *ret_count, struct str *ret_why)
 {
 	assert(result->type == PROMQL_VECTOR || result->type == PROMQL_SCALAR);
-	struct step s = { .env = env, .a = a, .next = state->arenas[1 - state->current], .group = group, .rule = rule,
-		.state = state, .at = at, .why = { "", 0 } };
+	struct step s = { .env = env,
+		.a = a,
+		.next = state->arenas[1 - state->current],
+		.group = group,
+		.rule = rule,
+		.state = state,
+		.at = at,
+		.why = { "", 0 } };
 	arena_reset(s.next);
 	enum err e;
 	if (rule->type == RULE_RECORD) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The interpreter walks the text once; a block that is not taken is walked without effect, the body of a range
- * once per element. `$labels`, `$value`, `$externalLabels` and `$externalURL` are there from the start.
- * Work is bounded by TEMPLATE_STEPS_MAX and output by TEMPLATE_OUT_MAX.
+ * The interpreter walks the text once; a block that is not taken is walked without effect, the body
+ * of a range once per element. `$labels`, `$value`, `$externalLabels` and `$externalURL` are there
+ * from the start. Work is bounded by TEMPLATE_STEPS_MAX and output by TEMPLATE_OUT_MAX.
  */
 #include "rules/template_priv.h"
 #include <assert.h>
@@ -51,13 +51,15 @@ struct action {
 
 static void skip_blanks(struct action *x)
 {
-	while (x->rest.len && (x->rest.ptr[0] == ' ' || x->rest.ptr[0] == '\t' || x->rest.ptr[0] == '\n' || x->rest.ptr[0] == '\r'))
+	while (x->rest.len && (x->rest.ptr[0] == ' ' || x->rest.ptr[0] == '\t' ||
+	                          x->rest.ptr[0] == '\n' || x->rest.ptr[0] == '\r'))
 		x->rest = str_from(x->rest, 1);
 }
 
 static bool word_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_';
 }
 
 static struct str cut_word(struct action *x)
@@ -91,7 +93,8 @@ static bool take_char(struct action *x, char c)
 	return true;
 }
 
-static bool eval_pipeline(struct run *r, struct action *x, const struct value *dot, struct value *ret);
+static bool eval_pipeline(
+    struct run *r, struct action *x, const struct value *dot, struct value *ret);
 
 static bool quoted(struct run *r, struct action *x, struct value *ret)
 {
@@ -126,7 +129,8 @@ static bool field(struct run *r, const struct value *of, struct str name, struct
 			return true;
 		}
 		if (str_eq(name, STR("Labels"))) {
-			*ret = (struct value){ .type = VALUE_LABELS, .labels = of->samples->labels };
+			*ret =
+			    (struct value){ .type = VALUE_LABELS, .labels = of->samples->labels };
 			return true;
 		}
 		break;
@@ -140,7 +144,8 @@ static bool field(struct run *r, const struct value *of, struct str name, struct
 			return true;
 		}
 		if (str_eq(name, STR("ExternalLabels"))) {
-			*ret = (struct value){ .type = VALUE_LABELS, .labels = r->t.data->external_labels };
+			*ret = (struct value){ .type = VALUE_LABELS,
+				.labels = r->t.data->external_labels };
 			return true;
 		}
 		if (str_eq(name, STR("ExternalURL"))) {
@@ -181,8 +186,10 @@ static bool number_literal(struct run *r, struct action *x, struct value *ret)
 {
 	size_t n = 1;
 	bool whole = true;
-	while (n < x->rest.len && (word_char(x->rest.ptr[n]) || x->rest.ptr[n] == '.' ||
-	    ((x->rest.ptr[n] == '-' || x->rest.ptr[n] == '+') && (x->rest.ptr[n - 1] == 'e' || x->rest.ptr[n - 1] == 'E')))) {
+	while (
+	    n < x->rest.len && (word_char(x->rest.ptr[n]) || x->rest.ptr[n] == '.' ||
+	                           ((x->rest.ptr[n] == '-' || x->rest.ptr[n] == '+') &&
+	                               (x->rest.ptr[n - 1] == 'e' || x->rest.ptr[n - 1] == 'E')))) {
 		whole = whole && x->rest.ptr[n] >= '0' && x->rest.ptr[n] <= '9';
 		n++;
 	}
@@ -198,8 +205,10 @@ static bool number_literal(struct run *r, struct action *x, struct value *ret)
 	return true;
 }
 
-/* One operand: literal, variable, field, a function without arguments, or a pipeline in parentheses. */
-static bool eval_operand(struct run *r, struct action *x, const struct value *dot, struct value *ret)
+/* One operand: literal, variable, field, a function without arguments, or a pipeline in
+ * parentheses. */
+static bool eval_operand(
+    struct run *r, struct action *x, const struct value *dot, struct value *ret)
 {
 	skip_blanks(x);
 	if (x->rest.len == 0)
@@ -215,7 +224,8 @@ static bool eval_operand(struct run *r, struct action *x, const struct value *do
 		r->depth--;
 		if (!fine)
 			return false;
-		return take_char(x, ')') ? fields(r, x, ret) : tmpl_fail(&r->t, "unclosed left paren");
+		return take_char(x, ')') ? fields(r, x, ret)
+		                         : tmpl_fail(&r->t, "unclosed left paren");
 	}
 	if (c == '$') {
 		x->rest = str_from(x->rest, 1);
@@ -251,7 +261,8 @@ static bool ends_command(struct action *x)
 }
 
 /* A function with its arguments, or one operand; `piped` (or NULL) is the last argument. */
-static bool eval_command(struct run *r, struct action *x, const struct value *dot, const struct value *piped, struct value *ret)
+static bool eval_command(struct run *r, struct action *x, const struct value *dot,
+    const struct value *piped, struct value *ret)
 {
 	struct action probe = *x;
 	skip_blanks(&probe);
@@ -261,7 +272,8 @@ static bool eval_command(struct run *r, struct action *x, const struct value *do
 			return false;
 		if (piped)
 			return tmpl_fail(&r->t, "can't give argument to non-function");
-		return ends_command(x) ? true : tmpl_fail(&r->t, "can't give argument to non-function");
+		return ends_command(x) ? true
+		                       : tmpl_fail(&r->t, "can't give argument to non-function");
 	}
 	*x = probe;
 	struct value args[ARGS_MAX];
@@ -278,7 +290,8 @@ static bool eval_command(struct run *r, struct action *x, const struct value *do
 	return tmpl_call(&r->t, word, args, count, ret);
 }
 
-static bool eval_pipeline(struct run *r, struct action *x, const struct value *dot, struct value *ret)
+static bool eval_pipeline(
+    struct run *r, struct action *x, const struct value *dot, struct value *ret)
 {
 	struct value v;
 	if (!eval_command(r, x, dot, NULL, &v))
@@ -330,7 +343,9 @@ static bool eval_all(struct run *r, struct action *x, const struct value *dot, s
 	if (!eval_pipeline(r, x, dot, ret))
 		return false;
 	skip_blanks(x);
-	return x->rest.len == 0 ? true : tmpl_fail(&r->t, "unexpected \"%.*s\" in action", STR_ARG(str_first(x->rest, 20)));
+	return x->rest.len == 0 ? true
+	                        : tmpl_fail(&r->t, "unexpected \"%.*s\" in action",
+	                              STR_ARG(str_first(x->rest, 20)));
 }
 
 static bool declare(struct run *r, struct str name, bool assign, struct value v)
@@ -341,7 +356,8 @@ static bool declare(struct run *r, struct str name, bool assign, struct value v)
 			return true;
 		}
 	}
-	return assign ? tmpl_fail(&r->t, "undefined variable \"$%.*s\"", STR_ARG(name)) : set_variable(r, name, v);
+	return assign ? tmpl_fail(&r->t, "undefined variable \"$%.*s\"", STR_ARG(name))
+	              : set_variable(r, name, v);
 }
 
 /* ---- text and blocks ---- */
@@ -351,14 +367,15 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* The next action's inner text; what was before it is written when `live`. False: no action is left, or an error
- * (r->t.why). */
+/* The next action's inner text; what was before it is written when `live`. False: no action is
+ * left, or an error (r->t.why). */
 static bool next_action(struct run *r, bool live, struct str *ret)
 {
 	struct str rest = str_from(r->text, r->at);
 	size_t open = str_find_str(rest, STR("{{"));
 	struct str before = str_first(rest, open);
-	bool trim = open + 3 < rest.len && rest.ptr[open + 2] == '-' && is_blank(rest.ptr[open + 3]);
+	bool trim =
+	    open + 3 < rest.len && rest.ptr[open + 2] == '-' && is_blank(rest.ptr[open + 3]);
 	while (trim && before.len && is_blank(before.ptr[before.len - 1]))
 		before.len--;
 	if (live)
@@ -386,7 +403,8 @@ static bool next_action(struct run *r, bool live, struct str *ret)
 		return tmpl_fail(&r->t, "unclosed action");
 	struct str inner = str_make(rest.ptr + from, i - from);
 	r->at += i + 2;
-	if (inner.len >= 2 && inner.ptr[inner.len - 1] == '-' && is_blank(inner.ptr[inner.len - 2])) {
+	if (inner.len >= 2 && inner.ptr[inner.len - 1] == '-' &&
+	    is_blank(inner.ptr[inner.len - 2])) {
 		inner.len--;
 		while (r->at < r->text.len && is_blank(r->text.ptr[r->at]))
 			r->at++;
@@ -395,7 +413,8 @@ static bool next_action(struct run *r, bool live, struct str *ret)
 	return true;
 }
 
-static enum stop run_list(struct run *r, const struct value *dot, bool live, struct action *else_rest);
+static enum stop run_list(
+    struct run *r, const struct value *dot, bool live, struct action *else_rest);
 
 /* if and with, from behind the word on; also "else if". */
 static bool run_if(struct run *r, struct action x, const struct value *dot, bool live, bool with)
@@ -445,10 +464,13 @@ static bool run_range(struct run *r, struct action x, const struct value *dot, b
 	for (size_t i = 0; i < rounds; i++) {
 		r->at = body;
 		r->variable_count = variables;
-		struct value item = { .type = VALUE_SAMPLE, .samples = any ? &list.samples[i] : NULL, .count = 1 };
+		struct value item = {
+			.type = VALUE_SAMPLE, .samples = any ? &list.samples[i] : NULL, .count = 1
+		};
 		struct value index = value_number((double)i);
 		index.is_int = true;
-		if (any && second.len && (!set_variable(r, first, index) || !set_variable(r, second, item)))
+		if (any && second.len &&
+		    (!set_variable(r, first, index) || !set_variable(r, second, item)))
 			return false;
 		if (any && !second.len && first.len && !set_variable(r, first, item))
 			return false;
@@ -491,7 +513,8 @@ static bool run_action(struct run *r, struct action x, const struct value *dot, 
 }
 
 /* Text and actions up to the end of the block; *else_rest gets what stands behind `else`. */
-static enum stop run_list(struct run *r, const struct value *dot, bool live, struct action *else_rest)
+static enum stop run_list(
+    struct run *r, const struct value *dot, bool live, struct action *else_rest)
 {
 	struct str inner;
 	while (next_action(r, live, &inner)) {
@@ -512,7 +535,8 @@ static enum stop run_list(struct run *r, const struct value *dot, bool live, str
 	return r->t.why.ptr ? STOP_ERROR : STOP_TEXT;
 }
 
-enum err template_expand(struct arena *a, struct str text, const struct template_data *data, struct buf *out, struct str *ret_why)
+enum err template_expand(struct arena *a, struct str text, const struct template_data *data,
+    struct buf *out, struct str *ret_why)
 {
 	assert(out && ret_why);
 	if (str_find_str(text, STR("{{")) == text.len) {
@@ -527,10 +551,13 @@ enum err template_expand(struct arena *a, struct str text, const struct template
 	struct value labels = { .type = VALUE_LABELS, .labels = data->labels };
 	struct value external = { .type = VALUE_LABELS, .labels = data->external_labels };
 	struct action rest = { { "", 0 } };
-	bool fine = text.len <= TEMPLATE_BYTES_MAX ? true : tmpl_fail(&r->t, "the template is too long");
-	fine = fine && set_variable(r, STR("labels"), labels) && set_variable(r, STR("value"), value_number(data->value)) &&
-	    set_variable(r, STR("externalLabels"), external) && set_variable(r, STR("externalURL"), value_text(data->external_url)) &&
-	    set_variable(r, STR(""), root);
+	bool fine =
+	    text.len <= TEMPLATE_BYTES_MAX ? true : tmpl_fail(&r->t, "the template is too long");
+	fine = fine && set_variable(r, STR("labels"), labels) &&
+	       set_variable(r, STR("value"), value_number(data->value)) &&
+	       set_variable(r, STR("externalLabels"), external) &&
+	       set_variable(r, STR("externalURL"), value_text(data->external_url)) &&
+	       set_variable(r, STR(""), root);
 	if (fine) {
 		enum stop stop = run_list(r, &root, true, &rest);
 		if (stop == STOP_END || stop == STOP_ELSE)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The functions that templates may call: Go's comparisons and printf, Prometheus' humanize and friends.
+ * The functions that templates may call: Go's comparisons and printf, Prometheus' humanize and
+ * friends.
  */
 #include "rules/template_priv.h"
 #include "base/time.h"
@@ -70,7 +71,8 @@ void value_print(const struct value *v, struct buf *b)
 	case VALUE_LABELS:
 		buf_add_c(b, "map[");
 		for (uint32_t i = 0; i < v->labels.count; i++)
-			buf_printf(b, "%s%.*s:%.*s", i ? " " : "", STR_ARG(v->labels.list[i].name), STR_ARG(v->labels.list[i].value));
+			buf_printf(b, "%s%.*s:%.*s", i ? " " : "", STR_ARG(v->labels.list[i].name),
+			    STR_ARG(v->labels.list[i].value));
 		buf_add_char(b, ']');
 		break;
 	default: buf_printf(b, "[%zu samples]", v->count);
@@ -101,7 +103,8 @@ static bool to_text(struct tmpl *t, const struct value *v, struct str *ret)
 	return ret->ptr ? true : tmpl_fail(t, "out of memory");
 }
 
-#define FN(name) static bool name(struct tmpl *t, struct value *args, size_t count, struct value *ret)
+#define FN(name) \
+	static bool name(struct tmpl *t, struct value *args, size_t count, struct value *ret)
 
 static bool give_text(struct tmpl *t, struct str s, struct value *ret)
 {
@@ -110,7 +113,8 @@ static bool give_text(struct tmpl *t, struct str s, struct value *ret)
 }
 
 /* v with 4 digits and the unit that fits. */
-static struct str scaled(struct tmpl *t, double v, double base, const char *const *units, size_t unit_count, bool down, const char *tail)
+static struct str scaled(struct tmpl *t, double v, double base, const char *const *units,
+    size_t unit_count, bool down, const char *tail)
 {
 	const char *unit = "";
 	for (size_t i = 0; i < unit_count; i++) {
@@ -172,11 +176,12 @@ FN(humanize_duration)
 		return give_text(t, scaled(t, v, 1000, small_units, 8, true, "s"), ret);
 	const char *sign = v < 0 ? "-" : "";
 	v = fabs(v);
-	long long all = (long long)v, s = all % 60, m = all / 60 % 60, h = all / 3600 % 24, d = all / 86400;
-	struct str text = d ? arena_printf(t->a, "%s%lldd %lldh %lldm %llds", sign, d, h, m, s) :
-	    h		? arena_printf(t->a, "%s%lldh %lldm %llds", sign, h, m, s) :
-	    m		? arena_printf(t->a, "%s%lldm %llds", sign, m, s) :
-			  arena_printf(t->a, "%s%.4gs", sign, v);
+	long long all = (long long)v, s = all % 60, m = all / 60 % 60, h = all / 3600 % 24,
+	          d = all / 86400;
+	struct str text = d   ? arena_printf(t->a, "%s%lldd %lldh %lldm %llds", sign, d, h, m, s)
+	                  : h ? arena_printf(t->a, "%s%lldh %lldm %llds", sign, h, m, s)
+	                  : m ? arena_printf(t->a, "%s%lldm %llds", sign, m, s)
+	                      : arena_printf(t->a, "%s%.4gs", sign, v);
 	return give_text(t, text, ret);
 }
 
@@ -184,7 +189,8 @@ FN(humanize_percentage)
 {
 	double v;
 	(void)count;
-	return to_number(t, &args[0], &v) && give_text(t, arena_printf(t->a, "%.4g%%", v * 100), ret);
+	return to_number(t, &args[0], &v) &&
+	       give_text(t, arena_printf(t->a, "%.4g%%", v * 100), ret);
 }
 
 FN(humanize_timestamp)
@@ -204,10 +210,14 @@ FN(humanize_timestamp)
 		while (n > 0 && fraction[n - 1] == '0')
 			fraction[--n] = 0;
 	}
-	return give_text(t, arena_printf(t->a, "%04d-%02d-%02d %02d:%02d:%02d%s +0000 UTC", c.year, c.month, c.day, c.hour, c.minute, c.second, fraction), ret);
+	return give_text(t,
+	    arena_printf(t->a, "%04d-%02d-%02d %02d:%02d:%02d%s +0000 UTC", c.year, c.month, c.day,
+	        c.hour, c.minute, c.second, fraction),
+	    ret);
 }
 
-static bool map_text(struct tmpl *t, const struct value *v, struct value *ret, char (*f)(char c, char before))
+static bool map_text(
+    struct tmpl *t, const struct value *v, struct value *ret, char (*f)(char c, char before))
 {
 	struct str s;
 	if (!to_text(t, v, &s))
@@ -233,8 +243,9 @@ static char lower(char c, char before)
 
 static char title_case(char c, char before)
 {
-	bool inside = (before >= 'a' && before <= 'z') || (before >= 'A' && before <= 'Z') || (before >= '0' && before <= '9') ||
-	    before == '_' || before == '\'' || (unsigned char)before >= 0x80;
+	bool inside = (before >= 'a' && before <= 'z') || (before >= 'A' && before <= 'Z') ||
+	              (before >= '0' && before <= '9') || before == '_' || before == '\'' ||
+	              (unsigned char)before >= 0x80;
 	return inside ? c : upper(c, before);
 }
 
@@ -284,7 +295,8 @@ FN(strip_domain)
 	port = str_from(s, colon);
 	struct str first = str_first(host, str_find(host, '.'));
 	bool address = first.len > 0 && first.ptr[0] >= '0' && first.ptr[0] <= '9';
-	return give_text(t, address ? s : arena_printf(t->a, "%.*s%.*s", STR_ARG(first), STR_ARG(port)), ret);
+	return give_text(
+	    t, address ? s : arena_printf(t->a, "%.*s%.*s", STR_ARG(first), STR_ARG(port)), ret);
 }
 
 static struct regex *get_regex(struct tmpl *t, const struct value *v, bool anywhere)
@@ -293,7 +305,8 @@ static struct regex *get_regex(struct tmpl *t, const struct value *v, bool anywh
 	struct regex *re = NULL;
 	if (!to_text(t, v, &s))
 		return NULL;
-	struct str pattern = anywhere ? arena_printf(t->a, "(?s:.*?)(?:%.*s)(?s:.*)", STR_ARG(s)) : s;
+	struct str pattern =
+	    anywhere ? arena_printf(t->a, "(?s:.*?)(?:%.*s)(?s:.*)", STR_ARG(s)) : s;
 	if (!pattern.ptr || regex_make(t->a, pattern, &re, &why) != OK) {
 		tmpl_fail(t, "error parsing regexp: %.*s", STR_ARG(why));
 		return NULL;
@@ -312,8 +325,8 @@ FN(match)
 	return true;
 }
 
-/* Replaces each place that matches, shortest prefix first: the regex room knows whole matches only, so places
- * are tried one after the other. Texts in alerts are short. */
+/* Replaces each place that matches, shortest prefix first: the regex room knows whole matches only,
+ * so places are tried one after the other. Texts in alerts are short. */
 FN(re_replace_all)
 {
 	struct str replacement, s;
@@ -463,16 +476,16 @@ FN(eq)
 	return true;
 }
 
-#define COMPARE(name, test)                                                                        \
-	FN(name)                                                                                   \
-	{                                                                                          \
-		bool comparable;                                                                   \
-		int order = compare(&args[0], &args[1], &comparable);                              \
-		(void)count;                                                                       \
-		if (!comparable)                                                                   \
-			return tmpl_fail(t, "incompatible types for comparison");                  \
-		*ret = value_bool(test);                                                           \
-		return true;                                                                       \
+#define COMPARE(name, test)                                                       \
+	FN(name)                                                                  \
+	{                                                                         \
+		bool comparable;                                                  \
+		int order = compare(&args[0], &args[1], &comparable);             \
+		(void)count;                                                      \
+		if (!comparable)                                                  \
+			return tmpl_fail(t, "incompatible types for comparison"); \
+		*ret = value_bool(test);                                          \
+		return true;                                                      \
 	}
 COMPARE(ne, order != 0)
 COMPARE(lt, order < 0)
@@ -512,7 +525,9 @@ FN(len)
 {
 	(void)count;
 	const struct value *v = &args[0];
-	size_t n = v->type == VALUE_TEXT ? v->text.len : v->type == VALUE_LABELS ? v->labels.count : v->count;
+	size_t n = v->type == VALUE_TEXT     ? v->text.len
+	           : v->type == VALUE_LABELS ? v->labels.count
+	                                     : v->count;
 	if (v->type == VALUE_NUMBER || v->type == VALUE_BOOL || v->type == VALUE_NIL)
 		return tmpl_fail(t, "len of what has no length");
 	*ret = value_number((double)n);
@@ -586,7 +601,9 @@ static bool print_verb(struct tmpl *t, struct buf *b, struct str spec, const str
 static size_t verb_len(struct str s)
 {
 	size_t i = 0;
-	while (i < s.len && i < 12 && ((s.ptr[i] >= '0' && s.ptr[i] <= '9') || s.ptr[i] == '.' || s.ptr[i] == '+' || s.ptr[i] == '-' || s.ptr[i] == ' '))
+	while (i < s.len && i < 12 &&
+	       ((s.ptr[i] >= '0' && s.ptr[i] <= '9') || s.ptr[i] == '.' || s.ptr[i] == '+' ||
+	           s.ptr[i] == '-' || s.ptr[i] == ' '))
 		i++;
 	return i < s.len ? i + 1 : 0;
 }
@@ -611,7 +628,8 @@ FN(do_printf)
 		}
 		size_t n = verb_len(str_from(f, i + 1));
 		if (n == 0 || next >= count)
-			fine = tmpl_fail(t, n ? "printf: too few arguments" : "printf: a verb is not finished");
+			fine = tmpl_fail(
+			    t, n ? "printf: too few arguments" : "printf: a verb is not finished");
 		else
 			fine = print_verb(t, &b, str_make(f.ptr + i, n + 1), &args[next++]);
 		i += n;
@@ -676,7 +694,8 @@ bool tmpl_call(struct tmpl *t, struct str name, struct value *args, size_t count
 		if (!str_eq(functions[i].name, name))
 			continue;
 		if (count < functions[i].min || count > functions[i].max)
-			return tmpl_fail(t, "wrong number of args for %.*s: got %zu", STR_ARG(name), count);
+			return tmpl_fail(
+			    t, "wrong number of args for %.*s: got %zu", STR_ARG(name), count);
 		return functions[i].call(t, args, count, ret);
 	}
 	return tmpl_fail(t, "function \"%.*s\" not defined", STR_ARG(name));

@@ -7,8 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static enum err one_sample(void *ctx, struct arena *a, struct str query, const struct template_sample **ret, size_t *ret_count,
-    struct str *ret_why)
+static enum err one_sample(void *ctx, struct arena *a, struct str query,
+    const struct template_sample **ret, size_t *ret_count, struct str *ret_why)
 {
 	(void)ctx;
 	(void)query;
@@ -28,7 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 4096 || arena_open(&mem_system, 1u << 24, &a) != OK)
 		return 0;
 	struct buf out = buf_make(&mem_system, TEMPLATE_OUT_MAX);
-	struct template_data d = { .labels = { labels, 1 }, .value = 1.5, .external_url = { "", 0 }, .query = one_sample };
+	struct template_data d = { .labels = { labels, 1 },
+		.value = 1.5,
+		.external_url = { "", 0 },
+		.query = one_sample };
 	struct str why = { "", 0 };
 	enum err e = template_expand(a, str_make((const char *)data, size), &d, &out, &why);
 	assert(e != ERR_INPUT || why.len > 0);

@@ -6,7 +6,16 @@
 #pragma once
 #include "rules/template.h"
 
-enum value_type { VALUE_NIL, VALUE_TEXT, VALUE_NUMBER, VALUE_BOOL, VALUE_LABELS, VALUE_SAMPLE, VALUE_LIST, VALUE_ROOT };
+enum value_type {
+	VALUE_NIL,
+	VALUE_TEXT,
+	VALUE_NUMBER,
+	VALUE_BOOL,
+	VALUE_LABELS,
+	VALUE_SAMPLE,
+	VALUE_LIST,
+	VALUE_ROOT
+};
 
 struct value {
 	enum value_type type;
@@ -37,5 +46,6 @@ struct value value_text(struct str s);
 struct value value_number(double v);
 struct value value_bool(bool v);
 /* Calls the function; false: it failed or is not there. */
-bool tmpl_call(struct tmpl *t, struct str name, struct value *args, size_t count, struct value *ret);
+bool tmpl_call(
+    struct tmpl *t, struct str name, struct value *args, size_t count, struct value *ret);
 bool tmpl_is_function(struct str name);

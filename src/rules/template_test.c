@@ -10,11 +10,12 @@
 #include <stdio.h>
 
 static const struct label some_labels[] = {
-	{ STR_INIT("instance"), STR_INIT("web1.example.com:9100") }, { STR_INIT("job"), STR_INIT("node exporter") },
+	{ STR_INIT("instance"), STR_INIT("web1.example.com:9100") },
+	{ STR_INIT("job"), STR_INIT("node exporter") },
 };
 
-static enum err two_samples(void *ctx, struct arena *a, struct str query, const struct template_sample **ret, size_t *ret_count,
-    struct str *ret_why)
+static enum err two_samples(void *ctx, struct arena *a, struct str query,
+    const struct template_sample **ret, size_t *ret_count, struct str *ret_why)
 {
 	(void)ctx;
 	if (str_eq(query, STR("none"))) {
@@ -25,7 +26,8 @@ static enum err two_samples(void *ctx, struct arena *a, struct str query, const 
 		*ret_why = STR("no such query");
 		return ERR_INPUT;
 	}
-	static const struct label l[2][1] = { { { STR_INIT("x"), STR_INIT("b") } }, { { STR_INIT("x"), STR_INIT("a") } } };
+	static const struct label l[2][1] = { { { STR_INIT("x"), STR_INIT("b") } },
+		{ { STR_INIT("x"), STR_INIT("a") } } };
 	struct template_sample *list = arena_new(a, struct template_sample, 2);
 	assert_non_null(list);
 	list[0] = (struct template_sample){ { l[0], 1 }, 1 };
@@ -41,7 +43,10 @@ static void expands(double value, const char *text, const char *want)
 	struct buf b = buf_make(&mem_system, TEMPLATE_OUT_MAX);
 	struct str why = { "", 0 };
 	assert_int_equal(arena_open(&mem_system, 1u << 22, &a), OK);
-	struct template_data d = { .labels = { some_labels, 2 }, .value = value, .external_url = STR("http://q/"), .query = two_samples };
+	struct template_data d = { .labels = { some_labels, 2 },
+		.value = value,
+		.external_url = STR("http://q/"),
+		.query = two_samples };
 	enum err e = template_expand(a, str_c(text), &d, &b, &why);
 	char got[1024];
 	if (e == OK)
@@ -86,19 +91,28 @@ static void numbers(void **state)
 	expands(12.345678, "{{ $value | humanizeDuration }}", "12.35s");
 	expands(3661, "{{ $value | humanizeDuration }}", "1h 1m 1s");
 	expands(-90061, "{{ $value | humanizeDuration }}", "-1d 1h 1m 1s");
-	expands(1435065584.128, "{{ $value | humanizeTimestamp }}", "2015-06-23 13:19:44.128 +0000 UTC");
-	expands(12.3456, "{{ printf \"%.2f|%5.1f|%d|%s|%q|%v|%%\" $value $value $value \"a\" \"b\" $value }}", "12.35| 12.3|12|a|\"b\"|12.3456|%");
+	expands(1435065584.128, "{{ $value | humanizeTimestamp }}",
+	    "2015-06-23 13:19:44.128 +0000 UTC");
+	expands(12.3456,
+	    "{{ printf \"%.2f|%5.1f|%d|%s|%q|%v|%%\" $value $value $value \"a\" \"b\" $value }}",
+	    "12.35| 12.3|12|a|\"b\"|12.3456|%");
 	expands(1, "{{ parseDuration \"1h30m\" }}", "5400");
 }
 
 static void texts(void **state)
 {
 	(void)state;
-	expands(1, "{{ $labels.job | toUpper }} {{ title $labels.job }} {{ \"ABC\" | toLower }}", "NODE EXPORTER Node Exporter abc");
-	expands(1, "{{ stripPort $labels.instance }} {{ $labels.instance | stripDomain }}", "web1.example.com web1:9100");
-	expands(1, "{{ stripPort \"[::1]:9\" }} {{ stripPort \"no\" }} {{ stripDomain \"10.0.0.1:9\" }}", "::1 no 10.0.0.1:9");
-	expands(1, "{{ match \"web[0-9]\" $labels.instance }} {{ match \"^x\" $labels.instance }}", "true false");
-	expands(1, "{{ reReplaceAll \"([a-z]+)[.]\" \"<$1>\" $labels.instance }}", "web1.<example>com:9100");
+	expands(1, "{{ $labels.job | toUpper }} {{ title $labels.job }} {{ \"ABC\" | toLower }}",
+	    "NODE EXPORTER Node Exporter abc");
+	expands(1, "{{ stripPort $labels.instance }} {{ $labels.instance | stripDomain }}",
+	    "web1.example.com web1:9100");
+	expands(1,
+	    "{{ stripPort \"[::1]:9\" }} {{ stripPort \"no\" }} {{ stripDomain \"10.0.0.1:9\" }}",
+	    "::1 no 10.0.0.1:9");
+	expands(1, "{{ match \"web[0-9]\" $labels.instance }} {{ match \"^x\" $labels.instance }}",
+	    "true false");
+	expands(1, "{{ reReplaceAll \"([a-z]+)[.]\" \"<$1>\" $labels.instance }}",
+	    "web1.<example>com:9100");
 	expands(1, "{{ $x := $labels.job }}{{ $x }}{{ len $x }}", "node exporter13");
 }
 
@@ -106,15 +120,24 @@ static void blocks(void **state)
 {
 	(void)state;
 	expands(5, "{{ if gt $value 3.0 }}high{{ else }}low{{ end }}", "high");
-	expands(2, "{{ if gt $value 3.0 }}high{{ else if eq $value 2.0 }}two{{ else }}low{{ end }}!", "two!");
+	expands(2,
+	    "{{ if gt $value 3.0 }}high{{ else if eq $value 2.0 }}two{{ else }}low{{ end }}!",
+	    "two!");
 	expands(2, "{{ if and (eq $labels.job \"x\") true }}a{{ end }}b", "b");
 	expands(2, "{{ if or false $labels.job }}a{{ end }}{{ if not true }}b{{ end }}", "a");
-	expands(2, "{{ with $labels.job }}<{{ . }}>{{ end }}{{ with $labels.no }}x{{ else }}none{{ end }}", "<node exporter>none");
+	expands(2,
+	    "{{ with $labels.job }}<{{ . }}>{{ end }}{{ with $labels.no }}x{{ else }}none{{ end }}",
+	    "<node exporter>none");
 	expands(2, "{{ range query \"up\" }}{{ .Labels.x }}={{ .Value }} {{ end }}", "b=1 a=2.5 ");
-	expands(2, "{{ range $i, $s := sortByLabel \"x\" (query \"up\") }}{{ $i }}{{ label \"x\" $s }}{{ $s | value }};{{ end }}", "0a2.5;1b1;");
+	expands(2,
+	    "{{ range $i, $s := sortByLabel \"x\" (query \"up\") }}{{ $i }}{{ label \"x\" $s }}{{ "
+	    "$s | value }};{{ end }}",
+	    "0a2.5;1b1;");
 	expands(2, "{{ range query \"none\" }}x{{ else }}empty{{ end }}", "empty");
 	expands(2, "{{ query \"up\" | first | value | humanize }}", "1");
-	expands(2, "{{ range query \"up\" }}{{ if eq .Value 1.0 }}one{{ else }}more{{ end }}{{ end }}", "onemore");
+	expands(2,
+	    "{{ range query \"up\" }}{{ if eq .Value 1.0 }}one{{ else }}more{{ end }}{{ end }}",
+	    "onemore");
 	expands(2, "{{ if false }}{{ nonsense here }}{{ range }}{{ end }}{{ end }}ok", "ok");
 }
 
@@ -139,7 +162,11 @@ static void faults(void **state)
 int main(void)
 {
 	const struct CMUnitTest list[] = {
-		cmocka_unit_test(plain), cmocka_unit_test(numbers), cmocka_unit_test(texts), cmocka_unit_test(blocks), cmocka_unit_test(faults),
+		cmocka_unit_test(plain),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(texts),
+		cmocka_unit_test(blocks),
+		cmocka_unit_test(faults),
 	};
 	return cmocka_run_group_tests(list, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Field numbers are those of prompb/types.proto:
- *   WriteRequest 1 TimeSeries, 3 metadata; TimeSeries 1 labels, 2 samples, 3 exemplars, 4 histograms;
- *   Label 1 name, 2 value; Sample 1 value, 2 timestamp; Histogram as in struct raw_hist.
+ *   WriteRequest 1 TimeSeries, 3 metadata; TimeSeries 1 labels, 2 samples, 3 exemplars, 4
+ * histograms; Label 1 name, 2 value; Sample 1 value, 2 timestamp; Histogram as in struct raw_hist.
  */
 #include "wire/remote_write.h"
 #include <assert.h>
@@ -13,7 +13,8 @@ enum err rw_unpack(struct str packed, size_t limit, struct buf *ret, const char 
 {
 	assert(ret && ret_fault);
 	size_t len = 0;
-	if (snappy_uncompressed_length(packed.ptr ? packed.ptr : "", packed.len, &len) != SNAPPY_OK) {
+	if (snappy_uncompressed_length(packed.ptr ? packed.ptr : "", packed.len, &len) !=
+	    SNAPPY_OK) {
 		*ret_fault = "snappy: corrupt input";
 		return ERR_INPUT;
 	}
@@ -50,7 +51,8 @@ static bool fail(struct rw *r, enum err err, const char *what)
 	else if (r->sample == 0)
 		snprintf(r->fault, sizeof(r->fault), "series %u: %s", r->series, what);
 	else
-		snprintf(r->fault, sizeof(r->fault), "series %u: sample %u: %s", r->series, r->sample, what);
+		snprintf(r->fault, sizeof(r->fault), "series %u: sample %u: %s", r->series,
+		    r->sample, what);
 	return false;
 }
 
@@ -104,7 +106,8 @@ static bool read_label(struct rw *r, struct str bytes, struct rw_label *ret)
 	return true;
 }
 
-enum err rw_labels(struct rw *r, const struct rw_series *s, struct rw_label ret[RW_LABELS_MAX], size_t *ret_count)
+enum err rw_labels(
+    struct rw *r, const struct rw_series *s, struct rw_label ret[RW_LABELS_MAX], size_t *ret_count)
 {
 	struct pb list = pb_make(s->label_bytes);
 	size_t count = 0;
@@ -135,7 +138,8 @@ enum err rw_labels(struct rw *r, const struct rw_series *s, struct rw_label ret[
 	return OK;
 }
 
-/* A histogram as it lies in the message; lists that come unpacked or in parts are joined by `joined`. */
+/* A histogram as it lies in the message; lists that come unpacked or in parts are joined by
+ * `joined`. */
 struct raw_hist {
 	struct hist hist;
 	int64_t t_ms;
@@ -148,7 +152,8 @@ struct raw_hist {
 };
 enum { POS, NEG };
 
-/* How many elements a repeated field has at most, packed or not; a packed one takes >= packed_bytes. */
+/* How many elements a repeated field has at most, packed or not; a packed one takes >=
+ * packed_bytes. */
 static size_t elements(struct str bytes, uint32_t field, size_t packed_bytes)
 {
 	assert(packed_bytes > 0);
@@ -187,7 +192,9 @@ static bool add_deltas(struct rw *r, struct raw_hist *h, int side, const struct 
 	struct str list = m->bytes;
 	while (m->wire == PB_BYTES && pb_packed_varint(&list, &v))
 		h->deltas[side][h->delta_count[side]++] = pb_zigzag(v);
-	return m->wire == PB_BYTES && list.len == 0 ? true : fail(r, ERR_INPUT, "broken list of bucket deltas");
+	return m->wire == PB_BYTES && list.len == 0
+	           ? true
+	           : fail(r, ERR_INPUT, "broken list of bucket deltas");
 }
 
 static bool add_doubles(struct rw *r, double *to, size_t *count, const struct pb *m)
@@ -200,7 +207,9 @@ static bool add_doubles(struct rw *r, double *to, size_t *count, const struct pb
 	struct str list = m->bytes;
 	while (m->wire == PB_BYTES && pb_packed_fixed64(&list, &v))
 		to[(*count)++] = pb_double(v);
-	return m->wire == PB_BYTES && list.len == 0 ? true : fail(r, ERR_INPUT, "broken list of bucket counts");
+	return m->wire == PB_BYTES && list.len == 0
+	           ? true
+	           : fail(r, ERR_INPUT, "broken list of bucket counts");
 }
 
 static bool take_hist_field(struct rw *r, struct raw_hist *h, const struct pb *m)
@@ -220,7 +229,9 @@ static bool take_hist_field(struct rw *r, struct raw_hist *h, const struct pb *m
 	case 11: return m->wire == PB_BYTES && add_span(r, h, POS, m->bytes);
 	case 12: return add_deltas(r, h, POS, m);
 	case 13: return add_doubles(r, h->counts[POS], &h->count_count[POS], m);
-	case 14: h->hist.hint = m->value <= HIST_GAUGE ? (enum hist_hint)m->value : HIST_UNKNOWN; return number;
+	case 14:
+		h->hist.hint = m->value <= HIST_GAUGE ? (enum hist_hint)m->value : HIST_UNKNOWN;
+		return number;
 	case 15: h->t_ms = (int64_t)m->value; return number;
 	case 16: return add_doubles(r, h->custom, &h->custom_count, m);
 	default: return true;
@@ -230,9 +241,11 @@ static bool take_hist_field(struct rw *r, struct raw_hist *h, const struct pb *m
 static bool make_side(struct rw *r, struct arena *a, const struct raw_hist *h, int side,
     const struct hist_bucket **ret, uint32_t *ret_count)
 {
-	enum err e = h->count_count[side] ?
-		  hist_from_spans(a, h->spans[side], h->span_count[side], h->counts[side], h->count_count[side], ret, ret_count) :
-		  hist_from_deltas(a, h->spans[side], h->span_count[side], h->deltas[side], h->delta_count[side], ret, ret_count);
+	enum err e = h->count_count[side]
+	                 ? hist_from_spans(a, h->spans[side], h->span_count[side], h->counts[side],
+	                       h->count_count[side], ret, ret_count)
+	                 : hist_from_deltas(a, h->spans[side], h->span_count[side], h->deltas[side],
+	                       h->delta_count[side], ret, ret_count);
 	if (e == ERR_INPUT)
 		return fail(r, e, "spans and buckets of a histogram do not fit each other");
 	return e == OK ? true : fail(r, e, "the request's histograms are too large");
@@ -240,7 +253,8 @@ static bool make_side(struct rw *r, struct arena *a, const struct raw_hist *h, i
 
 static bool room_for_hist(struct arena *a, struct str bytes, struct raw_hist *h)
 {
-	static const uint32_t span_field[2] = { 11, 8 }, delta_field[2] = { 12, 9 }, count_field[2] = { 13, 10 };
+	static const uint32_t span_field[2] = { 11, 8 }, delta_field[2] = { 12, 9 },
+	                      count_field[2] = { 13, 10 };
 	for (int side = POS; side <= NEG; side++) {
 		struct pb m = pb_make(bytes);
 		size_t spans = 0;
@@ -273,7 +287,7 @@ static bool read_hist(struct rw *r, struct str bytes, struct arena *a, struct rw
 	h.hist.custom_count = (uint32_t)h.custom_count;
 	*ret = (struct rw_sample){ .t_ms = h.t_ms, .is_hist = true, .hist = h.hist };
 	bool known = h.hist.schema == HIST_CUSTOM ||
-	    (h.hist.schema >= HIST_SCHEMA_MIN && h.hist.schema <= HIST_SCHEMA_MAX);
+	             (h.hist.schema >= HIST_SCHEMA_MIN && h.hist.schema <= HIST_SCHEMA_MAX);
 	if (!known)
 		return fail(r, ERR_INPUT, "the histogram's schema is not one of -53, -4..8");
 	if (!hist_valid(&ret->hist))
@@ -308,7 +322,8 @@ bool rw_next_sample(struct rw *r, struct rw_series *s, struct arena *a, struct r
 		r->sample++;
 		if (s->body.wire != PB_BYTES)
 			return fail(r, ERR_INPUT, "a sample must be a message");
-		return s->body.field == 2 ? read_float(r, s->body.bytes, ret) : read_hist(r, s->body.bytes, a, ret);
+		return s->body.field == 2 ? read_float(r, s->body.bytes, ret)
+		                          : read_hist(r, s->body.bytes, a, ret);
 	}
 	return s->body.err == OK ? false : fail(r, ERR_INPUT, s->body.what);
 }

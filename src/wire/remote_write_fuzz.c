@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as a snappy block and as an unpacked request: reading ends, labels are sorted, histograms hold
- * what they promise, memory stays within the arena's limit.
+ * Any bytes as a snappy block and as an unpacked request: reading ends, labels are sorted,
+ * histograms hold what they promise, memory stays within the arena's limit.
  */
 #include "wire/remote_write.h"
 #include <assert.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Remote write requests, made field by field, then read back; and each way to be wrong with its words.
+ * Remote write requests, made field by field, then read back; and each way to be wrong with its
+ * words.
  */
 #include "wire/remote_write.h"
 #include <stdarg.h>
@@ -134,7 +135,8 @@ static void floats(void **state)
 	assert_true(str_eq(labels[0].name, STR("__name__")) && str_eq(labels[0].value, STR("up")));
 	assert_true(str_eq(labels[1].name, STR("job")) && str_eq(labels[1].value, STR("api")));
 	static const int64_t times[] = { 2000, -5, 0 };
-	static const uint64_t bits[] = { UINT64_C(0x3ff0000000000000), RW_STALE_BITS, UINT64_C(0x8000000000000000) };
+	static const uint64_t bits[] = { UINT64_C(0x3ff0000000000000), RW_STALE_BITS,
+		UINT64_C(0x8000000000000000) };
 	for (size_t i = 0; i < 3; i++) {
 		assert_true(rw_next_sample(&r, &s, arena, &sample));
 		assert_false(sample.is_hist);
@@ -187,7 +189,8 @@ static void histograms(void **state)
 	if (!rw_next_sample(&r, &s, arena, &x))
 		fail_msg("%s", r.fault);
 	assert_true(x.is_hist && x.t_ms == 99);
-	assert_true(x.hist.count == 7 && x.hist.sum == 12.5 && x.hist.schema == -1 && x.hist.zero_count == 1);
+	assert_true(x.hist.count == 7 && x.hist.sum == 12.5 && x.hist.schema == -1 &&
+	            x.hist.zero_count == 1);
 	assert_int_equal(x.hist.hint, HIST_NOT_RESET);
 	assert_int_equal(x.hist.pos_count, 3);
 	assert_true(x.hist.pos[0].index == -2 && x.hist.pos[0].count == 1);
@@ -258,7 +261,8 @@ static void bad_messages(void **state)
 {
 	(void)state;
 	struct msg req = msg_make();
-	buf_add(&req.b, STR("\x0a\x05" "ab"));
+	buf_add(&req.b, STR("\x0a\x05"
+	                    "ab"));
 	is_refused(&req, "unexpected end of the message");
 	req = msg_make();
 	add_u64(&req, 1, 5);
@@ -278,7 +282,8 @@ static void bad_messages(void **state)
 	add_span(&h, 11, 0, 3);
 	add_msg(&s, 4, h);
 	add_msg(&req, 1, s);
-	is_refused(&req, "series 1: sample 1: spans and buckets of a histogram do not fit each other");
+	is_refused(
+	    &req, "series 1: sample 1: spans and buckets of a histogram do not fit each other");
 
 	req = msg_make(), h = msg_make(), s = msg_make();
 	add_s64(&h, 4, 9);
@@ -292,7 +297,8 @@ static void bad_snappy(void **state)
 	(void)state;
 	struct buf b = buf_make(&mem_system, 1u << 20);
 	const char *fault = NULL;
-	assert_int_equal(rw_unpack(STR("\xff\xff\xff\xff\xff\xff"), 1u << 20, &b, &fault), ERR_INPUT);
+	assert_int_equal(
+	    rw_unpack(STR("\xff\xff\xff\xff\xff\xff"), 1u << 20, &b, &fault), ERR_INPUT);
 	assert_string_equal(fault, "snappy: corrupt input");
 	assert_int_equal(rw_unpack(STR(""), 1u << 20, &b, &fault), ERR_INPUT);
 	assert_int_equal(rw_unpack(STR("\x05zz"), 1u << 20, &b, &fault), ERR_INPUT);

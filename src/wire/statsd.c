@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reader keeps a place in three nested lists: lines of the datagram, samples of a line, packed values
- * of a sample. Each step takes bytes off the front of one of them, so reading ends after at most as many
- * items as there are bytes. Nothing is copied or allocated.
+ * The reader keeps a place in three nested lists: lines of the datagram, samples of a line, packed
+ * values of a sample. Each step takes bytes off the front of one of them, so reading ends after at
+ * most as many items as there are bytes. Nothing is copied or allocated.
  */
 #include "wire/statsd.h"
 #include <assert.h>
@@ -60,12 +60,13 @@ static enum statsd_item refuse(struct statsd_reader *r, enum statsd_bad why)
 	return STATSD_BAD;
 }
 
-/* A finite number as clients write it. Digits with at most one dot and a mantissa below 2^53 are exact by
- * one division; the rest goes the long way. Sets *whole when there is neither dot nor exponent. */
+/* A finite number as clients write it. Digits with at most one dot and a mantissa below 2^53 are
+ * exact by one division; the rest goes the long way. Sets *whole when there is neither dot nor
+ * exponent. */
 static bool read_number(struct str s, double *ret_value, bool *ret_whole, int64_t *ret_whole_value)
 {
-	static const double ten[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
-		1e13, 1e14, 1e15 };
+	static const double ten[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+		1e12, 1e13, 1e14, 1e15 };
 	size_t i = 0;
 	bool negative = false, dot = false;
 	if (s.len > 0 && (s.ptr[0] == '-' || s.ptr[0] == '+')) {
@@ -135,9 +136,7 @@ static enum statsd_bad read_part(struct statsd_sample *sample, struct str part)
 			return STATSD_BAD_RATE;
 		sample->rate = rate > 0 ? rate : 1;
 		return STATSD_BAD_COUNT;
-	case '#':
-		sample->tags = rest;
-		return STATSD_BAD_COUNT;
+	case '#': sample->tags = rest; return STATSD_BAD_COUNT;
 	case 'c':
 		if (rest.len < 2 || rest.ptr[0] != ':')
 			return STATSD_BAD_CONTAINER;
@@ -181,8 +180,8 @@ static enum statsd_item give_value(struct statsd_reader *r)
 	return bad == STATSD_BAD_COUNT ? STATSD_SAMPLE : refuse(r, bad);
 }
 
-/* Where this sample ends when several stand in a line: at the first ':' behind its type, but for the one
- * in "c:container". Takes it off r->parts. */
+/* Where this sample ends when several stand in a line: at the first ':' behind its type, but for
+ * the one in "c:container". Takes it off r->parts. */
 static struct str cut_sample(struct statsd_reader *r)
 {
 	struct str s = r->parts;
@@ -193,7 +192,8 @@ static struct str cut_sample(struct statsd_reader *r)
 			part++;
 			part_at = i + 1;
 		} else if (s.ptr[i] == ':' && part >= 1) {
-			bool inner = part >= 2 && i == part_at + 1 && (s.ptr[part_at] == 'c' || s.ptr[part_at] == 'e');
+			bool inner = part >= 2 && i == part_at + 1 &&
+			             (s.ptr[part_at] == 'c' || s.ptr[part_at] == 'e');
 			if (inner)
 				continue;
 			r->parts = str_from(s, i + 1);
@@ -211,7 +211,10 @@ static enum statsd_item give_sample(struct statsd_reader *r)
 	if (!rest.ptr)
 		return refuse(r, STATSD_BAD_PARTS);
 	struct str name = r->sample.name;
-	r->sample = (struct statsd_sample){ .name = name, .rate = 1, .tags = { "", 0 }, .container = { "", 0 },
+	r->sample = (struct statsd_sample){ .name = name,
+		.rate = 1,
+		.tags = { "", 0 },
+		.container = { "", 0 },
 		.member = { "", 0 } };
 	struct str type = str_cut(&rest, '|');
 	if (!read_type(type, &r->sample.type))
@@ -253,9 +256,7 @@ static bool read_event_part(struct statsd_event *e, struct str part)
 		return false;
 	struct str v = str_from(part, 2);
 	switch (part.ptr[0]) {
-	case 'd':
-		e->timed = str_i64(v, &e->time_s) == OK;
-		return e->timed;
+	case 'd': e->timed = str_i64(v, &e->time_s) == OK; return e->timed;
 	case 'h': e->host = v; return true;
 	case 'k': e->key = v; return true;
 	case 's': e->source = v; return true;
@@ -265,10 +266,10 @@ static bool read_event_part(struct statsd_event *e, struct str part)
 		e->low_priority = str_eq(v, STR("low"));
 		return e->low_priority || str_eq(v, STR("normal"));
 	case 't':
-		e->alert = str_eq(v, STR("error")) ? STATSD_ALERT_ERROR :
-		    str_eq(v, STR("warning"))      ? STATSD_ALERT_WARNING :
-		    str_eq(v, STR("success"))      ? STATSD_ALERT_SUCCESS :
-						     STATSD_ALERT_INFO;
+		e->alert = str_eq(v, STR("error"))     ? STATSD_ALERT_ERROR
+		           : str_eq(v, STR("warning")) ? STATSD_ALERT_WARNING
+		           : str_eq(v, STR("success")) ? STATSD_ALERT_SUCCESS
+		                                       : STATSD_ALERT_INFO;
 		return e->alert != STATSD_ALERT_INFO || str_eq(v, STR("info"));
 	default: return false;
 	}
@@ -388,7 +389,8 @@ void statsd_name(struct buf *b, struct str name)
 		buf_add_char(b, '_');
 	for (size_t i = 0; i < name.len; i++) {
 		unsigned char c = (unsigned char)name.ptr[i];
-		bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+		bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		            (c >= '0' && c <= '9') || c == '_';
 		bool again = c == '-' && i > 0 && name.ptr[i - 1] == '-';
 		bool inside = (c & 0xc0) == 0x80; /* of a character whose first byte was replaced */
 		if (fine)

@@ -8,9 +8,9 @@
  *   _e{title bytes,text bytes}:title|text|...      event
  *   _sc|name|status|...                            service check
  *
- * Lines are separated by '\n' ("\r\n" is taken too); empty lines are nothing. What a sample means (adding
- * up, unit, series name) is the reader's business; statsd_name and statsd_tag_next say how Prometheus'
- * statsd_exporter would spell it. All strs borrow from the datagram.
+ * Lines are separated by '\n' ("\r\n" is taken too); empty lines are nothing. What a sample means
+ * (adding up, unit, series name) is the reader's business; statsd_name and statsd_tag_next say how
+ * Prometheus' statsd_exporter would spell it. All strs borrow from the datagram.
  */
 #pragma once
 #include "base/buf.h"
@@ -19,17 +19,17 @@
 #define STATSD_LINE_MAX 8192u /* bytes; a longer line is refused whole */
 
 enum statsd_type {
-	STATSD_COUNTER, /* c */
-	STATSD_GAUGE,   /* g */
-	STATSD_TIMER,   /* ms: in milliseconds */
+	STATSD_COUNTER,   /* c */
+	STATSD_GAUGE,     /* g */
+	STATSD_TIMER,     /* ms: in milliseconds */
 	STATSD_HISTOGRAM, /* h, d: as it is */
-	STATSD_SET,     /* s */
+	STATSD_SET,       /* s */
 	STATSD_TYPE_COUNT
 };
 
 /* Why a line, or a sample within it, was refused. */
 enum statsd_bad {
-	STATSD_BAD_LINE,      /* no name, no colon, or not UTF-8 */
+	STATSD_BAD_LINE, /* no name, no colon, or not UTF-8 */
 	STATSD_BAD_TOO_LONG,
 	STATSD_BAD_PARTS,     /* no '|' after the colon */
 	STATSD_BAD_COMPONENT, /* an empty or unknown part after the type, or too many */
@@ -39,18 +39,18 @@ enum statsd_bad {
 	STATSD_BAD_RATE,
 	STATSD_BAD_TIMESTAMP,
 	STATSD_BAD_CONTAINER,
-	STATSD_BAD_EVENT,     /* a broken _e{} */
-	STATSD_BAD_CHECK,     /* a broken _sc */
-	STATSD_BAD_CONFLICT,  /* the name is in use with another type (found by who adds up) */
+	STATSD_BAD_EVENT,    /* a broken _e{} */
+	STATSD_BAD_CHECK,    /* a broken _sc */
+	STATSD_BAD_CONFLICT, /* the name is in use with another type (found by who adds up) */
 	STATSD_BAD_COUNT
 };
-extern const struct str statsd_bad_name[STATSD_BAD_COUNT]; /* the value of the label reason */
+extern const struct str statsd_bad_name[STATSD_BAD_COUNT];   /* the value of the label reason */
 extern const struct str statsd_type_name[STATSD_TYPE_COUNT]; /* counter gauge timer histogram set */
 
 struct statsd_sample {
 	enum statsd_type type;
-	bool relative;        /* gauge: the value has a sign, so it is added */
-	bool whole;           /* the value is `whole_value` exactly */
+	bool relative; /* gauge: the value has a sign, so it is added */
+	bool whole;    /* the value is `whole_value` exactly */
 	bool timed;
 	int64_t whole_value;
 	double value;         /* as sent: not scaled by rate or unit; 0 for a set */
@@ -62,7 +62,12 @@ struct statsd_sample {
 	struct str container; /* or empty */
 };
 
-enum statsd_alert { STATSD_ALERT_INFO, STATSD_ALERT_SUCCESS, STATSD_ALERT_WARNING, STATSD_ALERT_ERROR };
+enum statsd_alert {
+	STATSD_ALERT_INFO,
+	STATSD_ALERT_SUCCESS,
+	STATSD_ALERT_WARNING,
+	STATSD_ALERT_ERROR
+};
 struct statsd_event {
 	struct str title, text; /* text: with the two bytes \n for a line break, as sent */
 	enum statsd_alert alert;
@@ -88,22 +93,22 @@ struct statsd_reader {
 	struct statsd_event event;
 	struct statsd_check check;
 	enum statsd_bad bad;
-	struct str line;    /* the whole line it came from */
-	uint64_t lines;     /* not empty ones so far */
+	struct str line; /* the whole line it came from */
+	uint64_t lines;  /* not empty ones so far */
 	/* private */
-	struct str rest;    /* lines to come */
-	struct str parts;   /* samples to come in this line: value|type... ptr NULL = none */
-	struct str values;  /* packed values to come; ptr NULL = none */
+	struct str rest;   /* lines to come */
+	struct str parts;  /* samples to come in this line: value|type... ptr NULL = none */
+	struct str values; /* packed values to come; ptr NULL = none */
 	bool ascii, tagged;
 };
 
 struct statsd_reader statsd_reader_make(struct str datagram);
-/* The next item; STATSD_END when nothing is left. Never fails otherwise: what cannot be understood is
- * STATSD_BAD with the reason in r->bad, and the reading goes on behind it. */
+/* The next item; STATSD_END when nothing is left. Never fails otherwise: what cannot be understood
+ * is STATSD_BAD with the reason in r->bad, and the reading goes on behind it. */
 enum statsd_item statsd_next(struct statsd_reader *r);
 
-/* Appends the name as statsd_exporter maps it: every character but [a-zA-Z0-9_] becomes one '_' (a run
- * of '-' only one), a leading digit gets a '_' before it. */
+/* Appends the name as statsd_exporter maps it: every character but [a-zA-Z0-9_] becomes one '_' (a
+ * run of '-' only one), a leading digit gets a '_' before it. */
 void statsd_name(struct buf *b, struct str name);
 /* Cuts the next well-formed key:value off *tags; false at the end. Tags without a key, a value or a
  * colon are skipped and counted in *bad. */

@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(items <= size);
 		inside(r.line, all);
 		if (item == STATSD_SAMPLE) {
-			assert(isfinite(r.sample.value) && r.sample.rate > 0 && r.sample.name.len > 0);
+			assert(
+			    isfinite(r.sample.value) && r.sample.rate > 0 && r.sample.name.len > 0);
 			inside(r.sample.name, all);
 			inside(r.sample.member, all);
 			buf_clear(&name);

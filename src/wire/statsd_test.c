@@ -33,9 +33,10 @@ static void write_sample(struct buf *b, const struct statsd_sample *s)
 
 static void write_event(struct buf *b, const struct statsd_event *e)
 {
-	buf_printf(b, "event [%.*s] [%.*s] alert=%d low=%d host=%.*s key=%.*s source=%.*s tags=%.*s", STR_ARG(e->title),
-	    STR_ARG(e->text), (int)e->alert, e->low_priority, STR_ARG(e->host), STR_ARG(e->key), STR_ARG(e->source),
-	    STR_ARG(e->tags));
+	buf_printf(b,
+	    "event [%.*s] [%.*s] alert=%d low=%d host=%.*s key=%.*s source=%.*s tags=%.*s",
+	    STR_ARG(e->title), STR_ARG(e->text), (int)e->alert, e->low_priority, STR_ARG(e->host),
+	    STR_ARG(e->key), STR_ARG(e->source), STR_ARG(e->tags));
 	if (e->timed)
 		buf_printf(b, " d=%lld", (long long)e->time_s);
 }
@@ -51,8 +52,9 @@ static void write_items(struct buf *b, struct str datagram)
 		else if (item == STATSD_EVENT)
 			write_event(b, &r.event);
 		else if (item == STATSD_CHECK)
-			buf_printf(b, "check %.*s=%d host=%.*s tags=%.*s message=%.*s", STR_ARG(r.check.name), r.check.status,
-			    STR_ARG(r.check.host), STR_ARG(r.check.tags), STR_ARG(r.check.message));
+			buf_printf(b, "check %.*s=%d host=%.*s tags=%.*s message=%.*s",
+			    STR_ARG(r.check.name), r.check.status, STR_ARG(r.check.host),
+			    STR_ARG(r.check.tags), STR_ARG(r.check.message));
 		else
 			buf_printf(b, "bad %.*s", STR_ARG(statsd_bad_name[r.bad]));
 	}
@@ -77,7 +79,8 @@ static void samples(void **state)
 	reads_as("t:1|h\nt:2|d", "h t 1; h t 2");
 	reads_as("u:bob:1|s", "s u bob:1");
 	reads_as("a:1|c|@0", "c a 1");
-	reads_as("a:1e3|c\na:1.25e-2|c\na:12345678901234567890|c", "c a 1000; c a 0.0125; c a 12345678901234567000");
+	reads_as("a:1e3|c\na:1.25e-2|c\na:12345678901234567890|c",
+	    "c a 1000; c a 0.0125; c a 12345678901234567000");
 	reads_as("a:0.1|c\na:.5|c\na:7.|c", "c a 0.1; c a 0.5; c a 7");
 	reads_as("a:-0|g", "g a -0 relative");
 }
@@ -95,7 +98,8 @@ static void several_values(void **state)
 static void tags(void **state)
 {
 	(void)state;
-	reads_as("a:1|c|#k:v,x:y:z|@0.5|T1656581400|c:cid", "c a 1 @0.5 #k:v,x:y:z container=cid T1656581400");
+	reads_as("a:1|c|#k:v,x:y:z|@0.5|T1656581400|c:cid",
+	    "c a 1 @0.5 #k:v,x:y:z container=cid T1656581400");
 	struct str list = STR("k:v,#x:y:z,bare,:no,empty:,,last:1"), key, value;
 	uint64_t bad = 0;
 	assert_true(statsd_tag_next(&list, &key, &value, &bad));
@@ -118,7 +122,8 @@ static void refused(void **state)
 	reads_as("a:1|q", "bad illegal_type");
 	reads_as("a:|c", "bad malformed_value");
 	reads_as("a:nan|g\na:inf|g\na:0x10|c\na:1 |c\na:+-1|g\na:--1|g\na:.|c",
-	    "bad malformed_value; bad malformed_value; bad malformed_value; bad malformed_value; bad malformed_value; "
+	    "bad malformed_value; bad malformed_value; bad malformed_value; bad malformed_value; "
+	    "bad malformed_value; "
 	    "bad malformed_value; bad malformed_value");
 	reads_as("a:-1|c", "bad illegal_negative_counter");
 	reads_as("a:1|c|@x\na:1|c|@-1", "bad invalid_sample_factor; bad invalid_sample_factor");
@@ -142,7 +147,8 @@ static void refused(void **state)
 static void events_and_checks(void **state)
 {
 	(void)state;
-	reads_as("_e{5,4}:title|text", "event [title] [text] alert=0 low=0 host= key= source= tags=");
+	reads_as(
+	    "_e{5,4}:title|text", "event [title] [text] alert=0 low=0 host= key= source= tags=");
 	reads_as("_e{5,4}:ti|le|te:t|d:17|h:web1|k:agg|p:low|s:src|t:error|#a:b,c:d",
 	    "event [ti|le] [te:t] alert=3 low=1 host=web1 key=agg source=src tags=a:b,c:d d=17");
 	reads_as("_e{5,5}:title|text", "bad malformed_event");
@@ -150,18 +156,32 @@ static void events_and_checks(void **state)
 	reads_as("_e{99999999999999999999,1}:a|b", "bad malformed_event");
 	reads_as("_e{18446744073709551615,18446744073709551615}:a|b", "bad malformed_event");
 	reads_as("_e{1,1}:a|b|x:1", "bad malformed_event");
-	reads_as("_sc|db.up|2|d:5|h:db1|#env:p|m:down | really", "check db.up=2 host=db1 tags=env:p message=down | really");
+	reads_as("_sc|db.up|2|d:5|h:db1|#env:p|m:down | really",
+	    "check db.up=2 host=db1 tags=env:p message=down | really");
 	reads_as("_sc|db.up|0", "check db.up=0 host= tags= message=");
-	reads_as("_sc|db.up|4\n_sc|db.up\n_sc||1", "bad malformed_service_check; bad malformed_service_check; bad malformed_service_check");
+	reads_as("_sc|db.up|4\n_sc|db.up\n_sc||1",
+	    "bad malformed_service_check; bad malformed_service_check; bad "
+	    "malformed_service_check");
 }
 
 static void names(void **state)
 {
 	(void)state;
-	static const struct { const char *in, *out; } cases[] = {
-		{ "clean", "clean" }, { "0starts", "_0starts" }, { "a.b-c", "a_b_c" }, { "a--b", "a_b" },
-		{ "a---b", "a_b" }, { "a-.-b", "a___b" }, { "\xc3\xbc" "ber", "_ber" }, { "with space", "with_space" },
-		{ "_x", "_x" }, { "", "" },
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
+		{ "clean", "clean" },
+		{ "0starts", "_0starts" },
+		{ "a.b-c", "a_b_c" },
+		{ "a--b", "a_b" },
+		{ "a---b", "a_b" },
+		{ "a-.-b", "a___b" },
+		{ "\xc3\xbc"
+		  "ber",
+		    "_ber" },
+		{ "with space", "with_space" },
+		{ "_x", "_x" },
+		{ "", "" },
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		struct buf b = buf_make(&mem_system, 256);

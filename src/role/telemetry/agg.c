@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Three steps over a batch of up to 64 samples hide the cache misses of a large table: hash and prefetch the
- * alias slot; find the alias and prefetch the metric; add. The metric's hot part is 32 bytes; labels, store
- * refs, histograms and sets are in its cold part.
+ * Three steps over a batch of up to 64 samples hide the cache misses of a large table: hash and
+ * prefetch the alias slot; find the alias and prefetch the metric; add. The metric's hot part is 32
+ * bytes; labels, store refs, histograms and sets are in its cold part.
  *
- * Exactness: a counter is an int64 of whole numbers and a double for the rest. A value sent with a sample
- * rate counts value / rate, which is whole more often than not (1 at @0.1 is 10) and goes to the int64 then.
+ * Exactness: a counter is an int64 of whole numbers and a double for the rest. A value sent with a
+ * sample rate counts value / rate, which is whole more often than not (1 at @0.1 is 10) and goes to
+ * the int64 then.
  */
 #include "role/telemetry/agg.h"
 #include "base/hash.h"
@@ -19,7 +20,7 @@
 #define BATCH 64u
 #define TAGS_MAX 64u
 #define SLICE 1024u
-#define SET_EXACT 1024u  /* members counted exactly; beyond: estimated within about 2 % */
+#define SET_EXACT 1024u /* members counted exactly; beyond: estimated within about 2 % */
 #define SET_REGISTERS 4096u
 #define NAME_BYTES_MAX 1024u
 
@@ -36,7 +37,7 @@ struct metric {
 	double part;   /* counter: the rest; gauge: its value */
 	uint32_t cold;
 	uint8_t kind;
-	bool seen;     /* a gauge that got no value yet, or only timed ones, is not written */
+	bool seen; /* a gauge that got no value yet, or only timed ones, is not written */
 };
 
 struct cold {
@@ -86,9 +87,11 @@ struct agg {
 #define NO_METRIC UINT32_MAX
 
 static enum err grow_aliases(struct agg *g);
-static uint32_t add_metric(struct agg *g, enum kind kind, const struct series_label *labels, size_t count, uint64_t key);
+static uint32_t add_metric(
+    struct agg *g, enum kind kind, const struct series_label *labels, size_t count, uint64_t key);
 
-enum err agg_open(const struct mem *mem, uint64_t seed, uint32_t limit, const struct agg_events *events, struct agg **ret)
+enum err agg_open(const struct mem *mem, uint64_t seed, uint32_t limit,
+    const struct agg_events *events, struct agg **ret)
 {
 	assert(limit > 0);
 	struct agg *g = mem_new(mem, 1, sizeof(*g));
@@ -202,8 +205,9 @@ static uint32_t find_alias(const struct agg *g, struct hash128 h)
 
 static void put_alias(struct agg *g, struct hash128 h, uint32_t metric)
 {
-	if ((g->alias_count + 1) * 2 > g->alias_cap && grow_aliases(g) != OK && (g->alias_count + 1) * 8 > g->alias_cap * 7)
-		return; /* it is only a short way */
+	if ((g->alias_count + 1) * 2 > g->alias_cap && grow_aliases(g) != OK &&
+	    (g->alias_count + 1) * 8 > g->alias_cap * 7)
+		return;                                      /* it is only a short way */
 	if (g->alias_count >= 4 * (size_t)g->limit + 1024) { /* so many spellings: begin again */
 		memset(g->aliases, 0, g->alias_cap * sizeof(g->aliases[0]));
 		g->alias_count = 0;
@@ -232,7 +236,8 @@ static bool same_labels(const struct cold *c, const struct series_label *labels,
 	if (c->label_count != count)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (!str_eq(c->labels[i].name, labels[i].name) || !str_eq(c->labels[i].value, labels[i].value))
+		if (!str_eq(c->labels[i].name, labels[i].name) ||
+		    !str_eq(c->labels[i].value, labels[i].value))
 			return false;
 	}
 	return true;
@@ -276,7 +281,8 @@ static bool grow_metrics(struct agg *g)
 }
 
 /* One block holds the labels and their bytes. */
-static struct series_label *copy_labels(const struct mem *mem, const struct series_label *labels, size_t count)
+static struct series_label *copy_labels(
+    const struct mem *mem, const struct series_label *labels, size_t count)
 {
 	size_t bytes = count * sizeof(labels[0]);
 	for (size_t i = 0; i < count; i++)
@@ -296,7 +302,8 @@ static struct series_label *copy_labels(const struct mem *mem, const struct seri
 	return to;
 }
 
-static uint32_t add_metric(struct agg *g, enum kind kind, const struct series_label *labels, size_t count, uint64_t key)
+static uint32_t add_metric(
+    struct agg *g, enum kind kind, const struct series_label *labels, size_t count, uint64_t key)
 {
 	struct cold c = { .label_count = (uint32_t)count, .key = key };
 	if (!grow_by_labels(g) || !grow_metrics(g))
@@ -323,11 +330,13 @@ static uint32_t add_metric(struct agg *g, enum kind kind, const struct series_la
 	return at;
 }
 
-static uint32_t find_metric(const struct agg *g, const struct series_label *labels, size_t count, uint64_t key)
+static uint32_t find_metric(
+    const struct agg *g, const struct series_label *labels, size_t count, uint64_t key)
 {
 	if (!g->by_labels_cap)
 		return NO_METRIC;
-	for (size_t k = key & (g->by_labels_cap - 1); g->by_labels[k]; k = (k + 1) & (g->by_labels_cap - 1)) {
+	for (size_t k = key & (g->by_labels_cap - 1); g->by_labels[k];
+	     k = (k + 1) & (g->by_labels_cap - 1)) {
 		const struct cold *c = &g->colds[g->by_labels[k] - 1];
 		if (c->key == key && same_labels(c, labels, count))
 			return g->by_labels[k] - 1;
@@ -346,11 +355,13 @@ static uint64_t labels_key(const struct agg *g, const struct series_label *label
 /* The metric that keeps what has no place of its own. */
 static uint32_t overflow(struct agg *g, enum kind kind)
 {
-	static const struct str words[KIND_COUNT] = { STR_INIT("counter"), STR_INIT("gauge"), STR_INIT("timer"), STR_INIT("set") };
+	static const struct str words[KIND_COUNT] = { STR_INIT("counter"), STR_INIT("gauge"),
+		STR_INIT("timer"), STR_INIT("set") };
 	if (kind == KIND_GAUGE || kind == KIND_SET)
 		return NO_METRIC;
 	if (g->overflow[kind] == NO_METRIC) {
-		struct series_label labels[] = { { STR("__name__"), STR("__overflow__") }, { STR("type"), words[kind] } };
+		struct series_label labels[] = { { STR("__name__"), STR("__overflow__") },
+			{ STR("type"), words[kind] } };
 		g->overflow[kind] = add_metric(g, kind, labels, 2, labels_key(g, labels, 2));
 	}
 	return g->overflow[kind];
@@ -380,10 +391,12 @@ static struct str mapped(struct agg *g, struct str name)
 }
 
 /* The sample's series labels; false: too many tags, or no memory. */
-static bool make_labels(struct agg *g, const struct statsd_sample *s, struct series_label labels[TAGS_MAX + 2], size_t *count)
+static bool make_labels(struct agg *g, const struct statsd_sample *s,
+    struct series_label labels[TAGS_MAX + 2], size_t *count)
 {
 	buf_clear(&g->text);
-	if (s->name.len > NAME_BYTES_MAX || !buf_reserve(&g->text, 2 * (s->name.len + s->tags.len) + 64))
+	if (s->name.len > NAME_BYTES_MAX ||
+	    !buf_reserve(&g->text, 2 * (s->name.len + s->tags.len) + 64))
 		return false;
 	*count = 0;
 	struct str tags = s->tags, key, value;
@@ -399,7 +412,8 @@ static bool make_labels(struct agg *g, const struct statsd_sample *s, struct ser
 	return true;
 }
 
-/* A name keeps the kind that it had first: histograms and counters of one name cannot be added up. */
+/* A name keeps the kind that it had first: histograms and counters of one name cannot be added up.
+ */
 static bool kind_fits(struct agg *g, struct str name, enum kind kind)
 {
 	void *known = map_find(g->kinds, name);
@@ -407,7 +421,8 @@ static bool kind_fits(struct agg *g, struct str name, enum kind kind)
 		return (uintptr_t)known == (uintptr_t)kind + 1;
 	struct str key = arena_str(g->names, name);
 	if (key.ptr)
-		ignore_err(map_put(g->kinds, key, (void *)((uintptr_t)kind + 1)), "then the name's kind is not remembered");
+		ignore_err(map_put(g->kinds, key, (void *)((uintptr_t)kind + 1)),
+		    "then the name's kind is not remembered");
 	return true;
 }
 
@@ -437,7 +452,8 @@ static uint32_t resolve(struct agg *g, const struct pending *p)
 			note_bad(g, STATSD_BAD_CONFLICT, p->line);
 			return NO_METRIC;
 		}
-		m = g->metric_count < g->limit ? add_metric(g, kind, labels, count, key) : NO_METRIC;
+		m = g->metric_count < g->limit ? add_metric(g, kind, labels, count, key)
+		                               : NO_METRIC;
 		if (m == NO_METRIC) {
 			g->counters.refused_samples++;
 			return overflow(g, kind); /* no alias: each refused sample is counted */
@@ -532,7 +548,8 @@ static void add_counter(struct metric *m, const struct statsd_sample *s)
 	double whole = nearbyint(v);
 	/* 3 / 0.1 is 30 to the last bit or one beside it */
 	bool is_whole = fabs(v) < 0x1p52 && fabs(v - whole) <= fabs(v) * 0x1p-51 && s->whole;
-	if ((is_whole || v == whole) && fabs(whole) < 0x1p53 && !ck_add(m->whole, (int64_t)whole, &sum))
+	if ((is_whole || v == whole) && fabs(whole) < 0x1p53 &&
+	    !ck_add(m->whole, (int64_t)whole, &sum))
 		m->whole = sum;
 	else
 		m->part += v;
@@ -557,9 +574,7 @@ static void add(struct agg *g, struct pending *p)
 	g->counters.samples++;
 	switch ((enum kind)m->kind) {
 	case KIND_COUNTER: add_counter(m, s); break;
-	case KIND_GAUGE:
-		m->part = s->relative ? m->part + s->value : s->value;
-		break;
+	case KIND_GAUGE: m->part = s->relative ? m->part + s->value : s->value; break;
 	case KIND_HIST: add_hist(g, &g->colds[m->cold], s); break;
 	case KIND_SET: set_add(g->mem, g->colds[m->cold].set, hash64(s->member, g->seed)); break;
 	case KIND_COUNT: assert(false);
@@ -635,13 +650,16 @@ static double counter_value(const struct metric *m)
 	return (double)m->whole + m->part;
 }
 
-static enum err write_metric(struct series_store *store, struct cold *c, const struct metric *m, int64_t now_ms)
+static enum err write_metric(
+    struct series_store *store, struct cold *c, const struct metric *m, int64_t now_ms)
 {
 	if (m->kind == KIND_HIST) {
 		struct hist h = hist_acc_view(c->hist);
 		return series_add_hist(store, c->ref, now_ms, &h);
 	}
-	double v = m->kind == KIND_COUNTER ? counter_value(m) : m->kind == KIND_SET ? set_count(c->set) : m->part;
+	double v = m->kind == KIND_COUNTER ? counter_value(m)
+	           : m->kind == KIND_SET   ? set_count(c->set)
+	                                   : m->part;
 	return series_add(store, c->ref, now_ms, v);
 }
 

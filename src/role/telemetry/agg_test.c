@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What StatsD lines become in the store, by series; and over a real socket: sent = stored + counted drops.
+ * What StatsD lines become in the store, by series; and over a real socket: sent = stored + counted
+ * drops.
  */
 #include "role/telemetry/agg.h"
 #include "role/telemetry/receiver.h"
@@ -47,7 +48,8 @@ static int setup(void **state)
 		return -1;
 	struct series_options o = { .mem = &mem_system, .os = &os_linux, .folder = w->folder };
 	struct agg_events events = { w, saw_event, saw_check };
-	if (series_open(&o, &w->store, NULL) != OK || series_reader_open(w->store, &w->reader) != OK ||
+	if (series_open(&o, &w->store, NULL) != OK ||
+	    series_reader_open(w->store, &w->reader) != OK ||
 	    agg_open(&mem_system, 3, 100, &events, &w->agg) != OK)
 		return -1;
 	return 0;
@@ -93,7 +95,8 @@ static const struct series_data *find(struct world *w, const char *want)
 			if (k == 0 && str_eq(list[i].labels[0].name, STR("__name__")))
 				buf_add(&b, list[i].labels[0].value);
 			else
-				buf_printf(&b, " %.*s=%.*s", STR_ARG(list[i].labels[k].name), STR_ARG(list[i].labels[k].value));
+				buf_printf(&b, " %.*s=%.*s", STR_ARG(list[i].labels[k].name),
+				    STR_ARG(list[i].labels[k].value));
 		}
 		bool same = str_eq(buf_str(&b), str_c(want));
 		buf_free(&b);
@@ -115,7 +118,8 @@ static double value(struct world *w, const char *want)
 static void series_of_samples(void **state)
 {
 	struct world *w = *state;
-	take(w, "web.hits:1|c\nweb.hits:2|c|@0.1\nweb.hits:3|c\nweb.hits:0.5|c\n7up.x-y:1|c|#env:prod,host.name:a");
+	take(w, "web.hits:1|c\nweb.hits:2|c|@0.1\nweb.hits:3|c\nweb.hits:0.5|c\n7up.x-y:1|c|#env:"
+	        "prod,host.name:a");
 	take(w, "temp:10|g\ntemp:+5|g\ntemp:-3|g\nusers:a|s\nusers:b|s\nusers:a|s");
 	take(w, "w.t:250|ms\nw.t:750:500|ms\nsize:100|h|@0.5\nsize:100|d");
 	take(w, "tag:1|c|#b:2,a:1\ntag:1|c|#a:1,b:2");
@@ -207,9 +211,11 @@ static void large_sets(void **state)
 static void over_a_socket(void **state)
 {
 	struct world *w = *state;
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(to);
-	int in = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), out = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int in = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+	    out = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(in, (struct sockaddr *)&to, sizeof(to)), 0);
 	assert_int_equal(getsockname(in, (struct sockaddr *)&to, &len), 0);
 	assert_int_equal(connect(out, (struct sockaddr *)&to, len), 0);
@@ -241,7 +247,12 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest list[] = {
-		T(series_of_samples), T(bad_lines_are_counted), T(events), T(beyond_the_limit), T(large_sets), T(over_a_socket),
+		T(series_of_samples),
+		T(bad_lines_are_counted),
+		T(events),
+		T(beyond_the_limit),
+		T(large_sets),
+		T(over_a_socket),
 	};
 	return cmocka_run_group_tests(list, NULL, NULL);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Remote write: a sender repeats the same labels in every request, so each thread remembers which bytes were
- * which series (by a 128-bit hash, seeded). Valid series of a request are kept even when others are refused,
- * as the protocol allows; the answer says why. What is full for the moment (log, memory) answers 503, so the
- * sender tries again; what will never fit (too many series, too many files) answers 400, so it does not.
+ * Remote write: a sender repeats the same labels in every request, so each thread remembers which
+ * bytes were which series (by a 128-bit hash, seeded). Valid series of a request are kept even when
+ * others are refused, as the protocol allows; the answer says why. What is full for the moment
+ * (log, memory) answers 503, so the sender tries again; what will never fit (too many series, too
+ * many files) answers 400, so it does not.
  */
 #include "role/telemetry/ingest.h"
 #include "base/hash.h"
@@ -35,7 +36,8 @@ static struct cache *get_cache(struct tpool_worker *worker)
 		struct cache *c = mem_new(&mem_system, 1, sizeof(*c));
 		if (c) {
 			uint64_t seed = 1;
-			ignore_err(os_linux.random(&os_linux, &seed, sizeof(seed)), "then the seed is known");
+			ignore_err(os_linux.random(&os_linux, &seed, sizeof(seed)),
+			    "then the seed is known");
 			c->seed = seed;
 		}
 		worker->extra = c;
@@ -78,7 +80,8 @@ static enum err find_series(struct write *w, const struct rw_series *s, struct s
 
 static enum err put(struct write *w, struct series_ref ref, const struct rw_sample *x)
 {
-	return x->is_hist ? series_add_hist(w->store, ref, x->t_ms, &x->hist) : series_add(w->store, ref, x->t_ms, x->value);
+	return x->is_hist ? series_add_hist(w->store, ref, x->t_ms, &x->hist)
+	                  : series_add(w->store, ref, x->t_ms, x->value);
 }
 
 /* One series with all its samples. False: the request is broken, the reader says how. */
@@ -138,18 +141,22 @@ static void conclude(struct write *w, const struct series_counters *before)
 		return;
 	}
 	series_counters(w->store, &now);
-	bool for_now = now.samples_refused_memory > before->samples_refused_memory || now.samples_refused_log > before->samples_refused_log ||
-	    w->refused == ERR_NOMEM;
-	const char *why = for_now ? "the store cannot keep up or cannot write to its disk: try again" :
-	    now.series_refused > before->series_refused ? "the limit of series is reached: raise series_limit or send fewer series" :
-							  "the timestamps are spread over more days than there may be files";
+	bool for_now = now.samples_refused_memory > before->samples_refused_memory ||
+	               now.samples_refused_log > before->samples_refused_log ||
+	               w->refused == ERR_NOMEM;
+	const char *why =
+	    for_now ? "the store cannot keep up or cannot write to its disk: try again"
+	    : now.series_refused > before->series_refused
+	        ? "the limit of series is reached: raise series_limit or send fewer series"
+	        : "the timestamps are spread over more days than there may be files";
 	a->status = for_now ? 503 : 400;
-	snprintf(a->text, sizeof(a->text), "%llu of %llu samples refused: %s\n", (unsigned long long)a->refused,
+	snprintf(a->text, sizeof(a->text), "%llu of %llu samples refused: %s\n",
+	    (unsigned long long)a->refused,
 	    (unsigned long long)(a->refused + a->samples + a->hists), why);
 }
 
-void ingest_remote_write(struct series_store *store, struct tpool_worker *worker, struct str content_encoding, struct str body,
-    struct ingest_answer *ret)
+void ingest_remote_write(struct series_store *store, struct tpool_worker *worker,
+    struct str content_encoding, struct str body, struct ingest_answer *ret)
 {
 	*ret = (struct ingest_answer){ .status = 400 };
 	struct cache *cache = get_cache(worker);
@@ -157,8 +164,11 @@ void ingest_remote_write(struct series_store *store, struct tpool_worker *worker
 	const char *fault = "out of memory";
 	if (content_encoding.len && !str_eq_nocase(content_encoding, STR("snappy"))) {
 		ret->status = 415;
-		snprintf(ret->text, sizeof(ret->text), "%.*s encoding (compression) is not accepted by this server; only snappy is acceptable\n",
-		    (int)(content_encoding.len < 64 ? content_encoding.len : 64), content_encoding.ptr);
+		snprintf(ret->text, sizeof(ret->text),
+		    "%.*s encoding (compression) is not accepted by this server; only snappy is "
+		    "acceptable\n",
+		    (int)(content_encoding.len < 64 ? content_encoding.len : 64),
+		    content_encoding.ptr);
 		return;
 	}
 	enum err e = cache ? rw_unpack(body, RW_BYTES_MAX, &request, &fault) : ERR_NOMEM;
@@ -168,7 +178,11 @@ void ingest_remote_write(struct series_store *store, struct tpool_worker *worker
 	} else {
 		struct series_counters before;
 		series_counters(store, &before);
-		struct write w = { .store = store, .reader = rw_make(buf_str(&request)), .arena = worker->arena, .cache = cache, .answer = ret };
+		struct write w = { .store = store,
+			.reader = rw_make(buf_str(&request)),
+			.arena = worker->arena,
+			.cache = cache,
+			.answer = ret };
 		write_request(&w);
 		conclude(&w, &before);
 	}
@@ -193,7 +207,8 @@ static void put_label(struct series_label *labels, size_t *count, struct str nam
 	(*count)++;
 }
 
-static enum err one_sample(struct series_store *store, struct rd *r, int64_t at_ms, struct str role, uint64_t *refused)
+static enum err one_sample(
+    struct series_store *store, struct rd *r, int64_t at_ms, struct str role, uint64_t *refused)
 {
 	struct series_label labels[SAMPLE_LABELS_MAX + 2];
 	size_t count = 0;
@@ -220,7 +235,8 @@ static enum err one_sample(struct series_store *store, struct rd *r, int64_t at_
 	return OK;
 }
 
-enum err ingest_samples(struct series_store *store, struct str body, struct str role, uint64_t *refused)
+enum err ingest_samples(
+    struct series_store *store, struct str body, struct str role, uint64_t *refused)
 {
 	assert(refused);
 	struct rd r = rd_make(body);

@@ -12,10 +12,11 @@ struct ingest_answer {
 };
 
 /* A body of POST /api/v1/write. Uses worker->extra for a cache of series. */
-void ingest_remote_write(struct series_store *store, struct tpool_worker *worker, struct str content_encoding, struct str body,
-    struct ingest_answer *ret);
+void ingest_remote_write(struct series_store *store, struct tpool_worker *worker,
+    struct str content_encoding, struct str body, struct ingest_answer *ret);
 void ingest_free_cache(const struct mem *mem, void *extra);
 
-/* A body of MSG_SAMPLES or MSG_METRICS, with the label role="..." added unless `role` is empty. ERR_INPUT: it is
- * not one; what the store refuses is counted in *refused. */
-must_check enum err ingest_samples(struct series_store *store, struct str body, struct str role, uint64_t *refused);
+/* A body of MSG_SAMPLES or MSG_METRICS, with the label role="..." added unless `role` is empty.
+ * ERR_INPUT: it is not one; what the store refuses is counted in *refused. */
+must_check enum err ingest_samples(
+    struct series_store *store, struct str body, struct str role, uint64_t *refused);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Times are multiples of the interval on the monotonic clock; a sample's timestamp is the wall clock at its
- * flush. See the header.
+ * Times are multiples of the interval on the monotonic clock; a sample's timestamp is the wall
+ * clock at its flush. See the header.
  */
 #include "role/telemetry/keeper.h"
 #include "base/surprise.h"
@@ -45,7 +45,8 @@ static bool wait_until(struct keeper *k, struct mono due)
 	return ending;
 }
 
-void keeper_put(struct keeper *k, const char *name, const char *label, const char *value_of_label, double value)
+void keeper_put(
+    struct keeper *k, const char *name, const char *label, const char *value_of_label, double value)
 {
 	if (surprise(k->own_count == KEEPER_OWN_MAX, "role/telemetry: too many series of its own"))
 		return;
@@ -61,11 +62,13 @@ static void write_own(struct keeper *k)
 	series_write_begin(k->options.store);
 	for (size_t i = 0; i < k->own_count; i++) {
 		const struct own *o = &k->own[i];
-		struct series_label labels[2] = { { STR("__name__"), str_c(o->name) }, { str_c(o->label), str_c(o->value_of_label) } };
+		struct series_label labels[2] = { { STR("__name__"), str_c(o->name) },
+			{ str_c(o->label), str_c(o->value_of_label) } };
 		struct series_ref ref;
 		assert(o->label[0] == 0 || o->label[0] > '_'); /* sorted behind __name__ */
 		if (series_ref(k->options.store, labels, o->label[0] ? 2 : 1, &ref) == OK)
-			ignore_err(series_add(k->options.store, ref, k->now_ms, o->value), "the store counts what it refuses");
+			ignore_err(series_add(k->options.store, ref, k->now_ms, o->value),
+			    "the store counts what it refuses");
 	}
 	series_write_end(k->options.store);
 	k->own_count = 0;
@@ -128,7 +131,8 @@ static void *run(void *arg)
 	struct keeper *k = arg;
 	const struct os *os = k->options.os;
 	struct mono now = os->mono(os);
-	struct mono flush_due = mono_add(now, flush_interval(k)), durable_due = now, maintain_due = now;
+	struct mono flush_due = mono_add(now, flush_interval(k)), durable_due = now,
+	            maintain_due = now;
 	for (bool ending = false; !ending;) {
 		struct mono due = flush_due.ns < durable_due.ns ? flush_due : durable_due;
 		ending = wait_until(k, due);
@@ -137,7 +141,8 @@ static void *run(void *arg)
 			flush(k, ending ? now : flush_due);
 			struct span every = flush_interval(k);
 			flush_due = mono_add(flush_due, every);
-			if (flush_due.ns <= now.ns) /* late by a whole interval: not twice in a row */
+			if (flush_due.ns <=
+			    now.ns) /* late by a whole interval: not twice in a row */
 				flush_due = mono_add(now, every);
 		}
 		if (ending || now.ns >= durable_due.ns) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A notice is encoded where it is found (its texts borrow from the datagram) and stays in the list until the
- * engine says that it is durable; after a reconnect what was not answered is sent again, which the dedup
- * key makes harmless.
+ * A notice is encoded where it is found (its texts borrow from the datagram) and stays in the list
+ * until the engine says that it is durable; after a reconnect what was not answered is sent again,
+ * which the dedup key makes harmless.
  */
 #include "role/telemetry/notices.h"
 #include "base/json.h"
@@ -129,11 +129,15 @@ static void write_tags(struct jw *w, struct str tags)
 }
 
 /* "statsd:" and the parts, at most what a key may have. */
-static struct str make_key(char out[KEY_BYTES_MAX + 1], const char *kind, struct str a, struct str b, struct str c)
+static struct str make_key(
+    char out[KEY_BYTES_MAX + 1], const char *kind, struct str a, struct str b, struct str c)
 {
-	int len = snprintf(out, KEY_BYTES_MAX + 1, "statsd:%s:%.*s:%.*s:%.*s", kind, STR_ARG(a), STR_ARG(b), STR_ARG(c));
+	int len = snprintf(out, KEY_BYTES_MAX + 1, "statsd:%s:%.*s:%.*s:%.*s", kind, STR_ARG(a),
+	    STR_ARG(b), STR_ARG(c));
 	assert(len > 0);
-	return str_utf8_first(str_make(out, (size_t)len < KEY_BYTES_MAX ? (size_t)len : KEY_BYTES_MAX), KEY_BYTES_MAX);
+	return str_utf8_first(
+	    str_make(out, (size_t)len < KEY_BYTES_MAX ? (size_t)len : KEY_BYTES_MAX),
+	    KEY_BYTES_MAX);
 }
 
 void notices_event(struct notices *n, const struct statsd_event *e)
@@ -154,15 +158,25 @@ void notices_event(struct notices *n, const struct statsd_event *e)
 	struct record rec = { 0 };
 	if (e->alert == STATSD_ALERT_INFO) {
 		rec.type = RECORD_CHANGE;
-		rec.change = (struct record_change){ .summary = summary, .source = e->host, .details = buf_str(&details),
-			.timestamp = { e->timed ? e->time_s * NS_PER_S : 0 }, .routing_key = { "", 0 } };
+		rec.change = (struct record_change){ .summary = summary,
+			.source = e->host,
+			.details = buf_str(&details),
+			.timestamp = { e->timed ? e->time_s * NS_PER_S : 0 },
+			.routing_key = { "", 0 } };
 	} else {
 		rec.type = RECORD_EVENT;
-		rec.event = (struct record_event){ .routing_key = { "", 0 }, .service = tag(e->tags, STR("service")),
+		rec.event = (struct record_event){ .routing_key = { "", 0 },
+			.service = tag(e->tags, STR("service")),
 			.action = e->alert == STATSD_ALERT_SUCCESS ? EVENT_RESOLVE : EVENT_TRIGGER,
-			.dedup_key = make_key(key, "event", e->key.len ? e->key : e->title, e->host, STR("")), .summary = summary,
-			.source = e->host, .severity = e->alert == STATSD_ALERT_ERROR ? SEVERITY_ERROR : SEVERITY_WARNING,
-			.client = STR("statsd"), .details = buf_str(&details), .via = STR("statsd") };
+			.dedup_key = make_key(
+			    key, "event", e->key.len ? e->key : e->title, e->host, STR("")),
+			.summary = summary,
+			.source = e->host,
+			.severity =
+			    e->alert == STATSD_ALERT_ERROR ? SEVERITY_ERROR : SEVERITY_WARNING,
+			.client = STR("statsd"),
+			.details = buf_str(&details),
+			.via = STR("statsd") };
 	}
 	if (details.err == OK)
 		queue(n, &rec);
@@ -171,8 +185,10 @@ void notices_event(struct notices *n, const struct statsd_event *e)
 
 void notices_check(struct notices *n, const struct statsd_check *c)
 {
-	static const struct str words[] = { STR_INIT("ok"), STR_INIT("warning"), STR_INIT("critical"), STR_INIT("unknown") };
-	static const enum severity severities[] = { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL, SEVERITY_WARNING };
+	static const struct str words[] = { STR_INIT("ok"), STR_INIT("warning"),
+		STR_INIT("critical"), STR_INIT("unknown") };
+	static const enum severity severities[] = { SEVERITY_INFO, SEVERITY_WARNING,
+		SEVERITY_CRITICAL, SEVERITY_WARNING };
 	struct buf details = buf_make(n->mem, 64u << 10);
 	struct jw w = jw_make(&details);
 	jw_open(&w, '{');
@@ -183,13 +199,22 @@ void notices_check(struct notices *n, const struct statsd_check *c)
 	write_tags(&w, c->tags);
 	jw_close(&w, '}');
 	char key[KEY_BYTES_MAX + 1], summary[SUMMARY_BYTES_MAX + 1];
-	int len = snprintf(summary, sizeof(summary), "%.*s is %.*s%s%.*s%s%.*s", STR_ARG(c->name), STR_ARG(words[c->status]),
-	    c->host.len ? " on " : "", STR_ARG(c->host), c->message.len ? ": " : "", STR_ARG(c->message));
+	int len = snprintf(summary, sizeof(summary), "%.*s is %.*s%s%.*s%s%.*s", STR_ARG(c->name),
+	    STR_ARG(words[c->status]), c->host.len ? " on " : "", STR_ARG(c->host),
+	    c->message.len ? ": " : "", STR_ARG(c->message));
 	struct record rec = { .type = RECORD_EVENT };
-	rec.event = (struct record_event){ .routing_key = { "", 0 }, .service = tag(c->tags, STR("service")),
-		.action = c->status == 0 ? EVENT_RESOLVE : EVENT_TRIGGER, .dedup_key = make_key(key, "check", c->name, c->host, c->tags),
-		.summary = str_utf8_first(str_make(summary, (size_t)len < sizeof(summary) ? (size_t)len : sizeof(summary) - 1), SUMMARY_BYTES_MAX),
-		.source = c->host, .severity = severities[c->status], .client = STR("statsd"), .details = buf_str(&details),
+	rec.event = (struct record_event){ .routing_key = { "", 0 },
+		.service = tag(c->tags, STR("service")),
+		.action = c->status == 0 ? EVENT_RESOLVE : EVENT_TRIGGER,
+		.dedup_key = make_key(key, "check", c->name, c->host, c->tags),
+		.summary = str_utf8_first(
+		    str_make(
+		        summary, (size_t)len < sizeof(summary) ? (size_t)len : sizeof(summary) - 1),
+		    SUMMARY_BYTES_MAX),
+		.source = c->host,
+		.severity = severities[c->status],
+		.client = STR("statsd"),
+		.details = buf_str(&details),
 		.via = STR("statsd") };
 	if (details.err == OK)
 		queue(n, &rec);

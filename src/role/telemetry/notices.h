@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * DogStatsD events (_e) and service checks (_sc) on their way to the engine. They are found on the receiver's
- * thread and sent from the loop's; in between is a bounded queue. An event of type error or warning
- * triggers, success resolves what has the same key, info is kept as a change event; a check that is not ok triggers, ok resolves. The
- * tag service:NAME says whose incident it is.
+ * DogStatsD events (_e) and service checks (_sc) on their way to the engine. They are found on the
+ * receiver's thread and sent from the loop's; in between is a bounded queue. An event of type error
+ * or warning triggers, success resolves what has the same key, info is kept as a change event; a
+ * check that is not ok triggers, ok resolves. The tag service:NAME says whose incident it is.
  */
 #pragma once
 #include "loop/loop.h"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See the header. Waiting is by poll, so that a stop is seen; after a small batch under load the thread
- * rests for a moment, because a full call costs half of what several small ones cost.
+ * See the header. Waiting is by poll, so that a stop is seen; after a small batch under load the
+ * thread rests for a moment, because a full call costs half of what several small ones cost.
  *
- * UDP_GRO is not used, though it makes bursts of one sender much cheaper: the kernel then counts a whole
- * burst that it drops as one, and what was sent would no longer be what is stored and what is counted as dropped.
+ * UDP_GRO is not used, though it makes bursts of one sender much cheaper: the kernel then counts a
+ * whole burst that it drops as one, and what was sent would no longer be what is stored and what is
+ * counted as dropped.
  */
 #include "role/telemetry/receiver.h"
 #include <assert.h>
@@ -49,7 +50,8 @@ static void set_up_socket(struct receiver *r)
 	socklen_t len = sizeof(got);
 	/* the kernel tells twice of what it was asked for */
 	bool known = getsockopt(r->fd, SOL_SOCKET, SO_RCVBUF, &got, &len) == 0 && got > 0;
-	if (known && got / 2 < want) { /* whoever made the socket may have had the right to this already */
+	if (known &&
+	    got / 2 < want) { /* whoever made the socket may have had the right to this already */
 		if (setsockopt(r->fd, SOL_SOCKET, SO_RCVBUFFORCE, &want, sizeof(want)) != 0)
 			(void)setsockopt(r->fd, SOL_SOCKET, SO_RCVBUF, &want, sizeof(want));
 		len = sizeof(got);
@@ -63,15 +65,18 @@ static void read_drops(struct receiver *r)
 {
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };
 	socklen_t len = sizeof(info);
-	if (getsockopt(r->fd, SOL_SOCKET, SO_MEMINFO, info, &len) == 0 && len > SK_MEMINFO_DROPS * sizeof(info[0]))
-		__atomic_store_n(&r->counters.kernel_drops, (uint64_t)info[SK_MEMINFO_DROPS], __ATOMIC_RELAXED);
+	if (getsockopt(r->fd, SOL_SOCKET, SO_MEMINFO, info, &len) == 0 &&
+	    len > SK_MEMINFO_DROPS * sizeof(info[0]))
+		__atomic_store_n(
+		    &r->counters.kernel_drops, (uint64_t)info[SK_MEMINFO_DROPS], __ATOMIC_RELAXED);
 }
 
 static void prepare(struct receiver *r)
 {
 	for (unsigned i = 0; i < BATCH; i++) {
 		r->parts[i] = (struct iovec){ r->buffers + (size_t)i * DATAGRAM_MAX, DATAGRAM_MAX };
-		r->messages[i].msg_hdr = (struct msghdr){ .msg_iov = &r->parts[i], .msg_iovlen = 1 };
+		r->messages[i].msg_hdr =
+		    (struct msghdr){ .msg_iov = &r->parts[i], .msg_iovlen = 1 };
 	}
 }
 
@@ -103,7 +108,8 @@ static int receive(struct receiver *r)
 static void *run(void *arg)
 {
 	struct receiver *r = arg;
-	struct pollfd wait[2] = { { .fd = r->fd, .events = POLLIN }, { .fd = r->stop_fd, .events = POLLIN } };
+	struct pollfd wait[2] = { { .fd = r->fd, .events = POLLIN },
+		{ .fd = r->stop_fd, .events = POLLIN } };
 	for (;;) {
 		if (poll(wait, 2, -1) < 0 && errno != EINTR)
 			count(&r->counters.errors, 1);

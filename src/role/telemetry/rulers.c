@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A group's state is touched by the rules' thread while it is evaluated and read by whoever asks, hence a mutex per
- * group; the list of groups changes on the loop only, under the list's lock, when no group is running.
+ * A group's state is touched by the rules' thread while it is evaluated and read by whoever asks,
+ * hence a mutex per group; the list of groups changes on the loop only, under the list's lock, when
+ * no group is running.
  */
 #include "role/telemetry/rulers.h"
 #include <assert.h>
@@ -22,7 +23,7 @@ struct ruler {
 	struct tpool_job job;
 	bool running;
 	struct wall at;
-	struct buf message;        /* the body for the engine */
+	struct buf message;       /* the body for the engine */
 	uint64_t version, missed; /* missed: atomic */
 	enum err outcome;
 };
@@ -34,7 +35,7 @@ struct rulers {
 	struct arena *arena;   /* of the set in force */
 	struct ruler *groups;
 	uint32_t count, running;
-	struct buf waiting;    /* rules that came while a group was running */
+	struct buf waiting; /* rules that came while a group was running */
 	bool has_waiting;
 	uint64_t sequence, unsent;
 };
@@ -105,7 +106,8 @@ static struct ruler *same_group(struct rulers *r, struct str name)
 
 static enum err make_groups(struct rulers *r, const struct rule_set *set, struct ruler **ret)
 {
-	struct ruler *groups = mem_new(r->options.mem, set->group_count ? set->group_count : 1, sizeof(groups[0]));
+	struct ruler *groups =
+	    mem_new(r->options.mem, set->group_count ? set->group_count : 1, sizeof(groups[0]));
 	if (!groups)
 		return ERR_NOMEM;
 	enum err e = OK;
@@ -120,7 +122,8 @@ static enum err make_groups(struct rulers *r, const struct rule_set *set, struct
 		g->due = old ? old->due : loop_now(r->options.loop);
 		g->missed = old ? old->missed : 0;
 		pthread_mutex_init(&g->mutex, NULL);
-		e = group_state_open(r->options.mem, g->group, old ? old->group : NULL, old ? old->state : NULL, &g->state);
+		e = group_state_open(r->options.mem, g->group, old ? old->group : NULL,
+		    old ? old->state : NULL, &g->state);
 	}
 	if (e != OK)
 		close_groups(r, groups, made);
@@ -144,7 +147,8 @@ static enum err put_in_force(struct rulers *r, struct str body)
 	if (e != OK)
 		return e;
 	text = arena_str(a, text);
-	e = text.ptr ? rules_read(a, text, version, r->options.default_interval, &set) : arena_err(a);
+	e = text.ptr ? rules_read(a, text, version, r->options.default_interval, &set)
+	             : arena_err(a);
 	if (e == OK)
 		e = make_groups(r, &set, &groups);
 	if (e != OK) {
@@ -161,7 +165,8 @@ static enum err put_in_force(struct rulers *r, struct str body)
 	arena_close(&old_arena);
 	struct mono now = loop_now(r->options.loop);
 	for (uint32_t i = 0; i < r->count; i++) {
-		if (groups[i].due.ns > now.ns + groups[i].group->interval.ns) /* the interval is shorter now */
+		if (groups[i].due.ns >
+		    now.ns + groups[i].group->interval.ns) /* the interval is shorter now */
 			groups[i].due = now;
 		loop_timer_set(r->options.loop, &groups[i].timer, groups[i].due);
 	}
@@ -192,10 +197,12 @@ static void write_samples(void *ctx, int64_t at_ms, const struct rule_sample *li
 		if (n > LABELS_MAX)
 			continue;
 		for (uint32_t k = 0; k < n; k++)
-			labels[k] = (struct series_label){ list[i].labels.list[k].name, list[i].labels.list[k].value };
+			labels[k] = (struct series_label){ list[i].labels.list[k].name,
+				list[i].labels.list[k].value };
 		if (series_ref(store, labels, n, &ref) != OK)
 			continue; /* the store counts what it refuses */
-		enum err e = list[i].hist ? series_add_hist(store, ref, at_ms, list[i].hist) : series_add(store, ref, at_ms, list[i].value);
+		enum err e = list[i].hist ? series_add_hist(store, ref, at_ms, list[i].hist)
+		                          : series_add(store, ref, at_ms, list[i].value);
 		ignore_err(e, "the store counts what it refuses");
 	}
 	series_write_end(store);
@@ -208,8 +215,9 @@ static struct mono mono_of(void *ctx)
 	return os->mono(os);
 }
 
-/* Too high and too low are two conditions of one series: each has an alert of its own, told apart by this label, so that
- * a change from one to the other resolves the first and pages for the second. */
+/* Too high and too low are two conditions of one series: each has an alert of its own, told apart
+ * by this label, so that a change from one to the other resolves the first and pages for the
+ * second. */
 static void put_labels(struct buf *b, const struct rule_alert *x)
 {
 	bool band = str_eq(x->reason, STR("above")) || str_eq(x->reason, STR("below"));
@@ -219,7 +227,8 @@ static void put_labels(struct buf *b, const struct rule_alert *x)
 	}
 	struct str rest = str_from(x->labels_json, 1);
 	put_u32(b, (uint32_t)(STR("{\"band\":\"above\",").len + rest.len - (rest.len == 1)));
-	buf_printf(b, "{\"band\":\"%.*s\"%s%.*s", STR_ARG(x->reason), rest.len == 1 ? "" : ",", STR_ARG(rest));
+	buf_printf(b, "{\"band\":\"%.*s\"%s%.*s", STR_ARG(x->reason), rest.len == 1 ? "" : ",",
+	    STR_ARG(rest));
 }
 
 static void put_alert(struct buf *b, const struct rule *rule, const struct rule_alert *x)
@@ -262,8 +271,11 @@ static void make_message(struct ruler *g)
 static void run(struct tpool_job *job, struct tpool_worker *worker)
 {
 	struct ruler *g = container_of(job, struct ruler, job);
-	struct rules_env env = { .engine = { .source = &worker->source.iface }, .external_url = g->rulers->options.external_url,
-		.ctx = g, .write = write_samples, .mono = mono_of };
+	struct rules_env env = { .engine = { .source = &worker->source.iface },
+		.external_url = g->rulers->options.external_url,
+		.ctx = g,
+		.write = write_samples,
+		.mono = mono_of };
 	pthread_mutex_lock(&g->mutex);
 	g->outcome = rules_evaluate(&env, worker->arena, g->group, g->state, g->at);
 	make_message(g);
@@ -278,7 +290,8 @@ static void send(struct ruler *g)
 	buf_add(&b, buf_str(&g->message));
 	bool fine = g->message.err == OK && b.err == OK && g->outcome == OK;
 	if (!fine || !r->engine || chan_send(r->engine, MSG_RULE_GROUP, 0, buf_str(&b)) != OK)
-		r->unsent++; /* the next evaluation tells all states again; the engine notices when none comes */
+		r->unsent++; /* the next evaluation tells all states again; the engine notices when
+		                none comes */
 	buf_free(&b);
 }
 
@@ -291,7 +304,8 @@ static void done(struct tpool_job *job)
 	send(g);
 	if (r->running == 0 && r->has_waiting) {
 		r->has_waiting = false;
-		ignore_err(put_in_force(r, buf_str(&r->waiting)), "rules that cannot be read were refused when they were applied");
+		ignore_err(put_in_force(r, buf_str(&r->waiting)),
+		    "rules that cannot be read were refused when they were applied");
 		buf_free(&r->waiting);
 	}
 }
@@ -355,7 +369,8 @@ static void write_alert(struct jw *w, const struct rule_alert *x)
 		for (int digits = 0; digits < 18; digits++) {
 			double back;
 			int n = snprintf(value, sizeof(value), "%.*e", digits, x->value);
-			if (str_f64(str_make(value, (size_t)n), false, &back) == OK && back == x->value)
+			if (str_f64(str_make(value, (size_t)n), false, &back) == OK &&
+			    back == x->value)
 				break;
 		}
 	jw_open(w, '{');
@@ -404,7 +419,10 @@ static void write_rule(struct jw *w, const struct rule *rule, const struct rule_
 			write_alert(w, &v->alerts[i]);
 		jw_close(w, ']');
 	}
-	jw_kv_str(w, STR("health"), v->error.len ? STR("err") : v->evaluated_at.ns ? STR("ok") : STR("unknown"));
+	jw_kv_str(w, STR("health"),
+	    v->error.len         ? STR("err")
+	    : v->evaluated_at.ns ? STR("ok")
+	                         : STR("unknown"));
 	if (v->error.len)
 		jw_kv_str(w, STR("lastError"), v->error);
 	write_seconds(w, STR("evaluationTime"), v->took);
@@ -505,7 +523,9 @@ void rulers_put(struct rulers *r, struct keeper *keeper)
 
 void rulers_state(struct rulers *r, struct rulers_state *ret)
 {
-	*ret = (struct rulers_state){ .groups = r->count, .unsent = r->unsent, .oldest_at = { INT64_MAX } };
+	*ret = (struct rulers_state){
+		.groups = r->count, .unsent = r->unsent, .oldest_at = { INT64_MAX }
+	};
 	for (uint32_t i = 0; i < r->count; i++) {
 		struct ruler *g = &r->groups[i];
 		ret->missed += g->missed;

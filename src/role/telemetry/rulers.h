@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs the rule groups: each at its interval on the rules' own thread, in order of when it is due; what its rules write
- * goes to the store at once, its whole state to the engine as one message with a sequence number, which is also its
- * beat. A group that still runs when it is due again is skipped and counted. New rules take effect
- * between evaluations; states of rules that are still there go on.
+ * Runs the rule groups: each at its interval on the rules' own thread, in order of when it is due;
+ * what its rules write goes to the store at once, its whole state to the engine as one message with
+ * a sequence number, which is also its beat. A group that still runs when it is due again is
+ * skipped and counted. New rules take effect between evaluations; states of rules that are still
+ * there go on.
  */
 #pragma once
 #include "net/chan.h"
@@ -17,9 +18,9 @@ struct rulers_options {
 	const struct mem *mem;
 	struct loop *loop;
 	struct series_store *store;
-	struct tpool *pool;            /* with one thread */
+	struct tpool *pool; /* with one thread */
 	struct span default_interval;
-	struct str external_url;      /* copied */
+	struct str external_url; /* copied */
 };
 must_check enum err rulers_open(const struct rulers_options *options, struct rulers **ret);
 /* The pool must be closed before. */

@@ -60,7 +60,8 @@ static void put_statsd(struct telemetry *t, struct keeper *k)
 	keeper_put(k, "quis_statsd_events_total", "", "", (double)(a.events + a.checks));
 	keeper_put(k, "quis_statsd_tag_errors_total", "", "", (double)a.tag_errors);
 	for (unsigned i = 0; i < STATSD_BAD_COUNT; i++)
-		keeper_put(k, "quis_statsd_bad_lines_total", "reason", statsd_bad_name[i].ptr, (double)a.bad[i]);
+		keeper_put(k, "quis_statsd_bad_lines_total", "reason", statsd_bad_name[i].ptr,
+		    (double)a.bad[i]);
 	keeper_put(k, "quis_statsd_names", "", "", (double)a.metrics);
 	keeper_put(k, "quis_statsd_refused_samples_total", "", "", (double)a.refused_samples);
 	keeper_put(k, "quis_statsd_store_refused_total", "", "", (double)a.store_refused);
@@ -86,9 +87,12 @@ static void put_store(struct telemetry *t, struct keeper *k)
 	keeper_put(k, "quis_series", "", "", (double)c->series);
 	keeper_put(k, "quis_series_refused_total", "", "", (double)c->series_refused);
 	keeper_put(k, "quis_samples_added_total", "", "", (double)c->samples_added);
-	keeper_put(k, "quis_samples_refused_total", "reason", "memory", (double)c->samples_refused_memory);
-	keeper_put(k, "quis_samples_refused_total", "reason", "log", (double)c->samples_refused_log);
-	keeper_put(k, "quis_samples_refused_total", "reason", "windows", (double)c->samples_refused_windows);
+	keeper_put(
+	    k, "quis_samples_refused_total", "reason", "memory", (double)c->samples_refused_memory);
+	keeper_put(
+	    k, "quis_samples_refused_total", "reason", "log", (double)c->samples_refused_log);
+	keeper_put(k, "quis_samples_refused_total", "reason", "windows",
+	    (double)c->samples_refused_windows);
 	keeper_put(k, "quis_store_head_bytes", "", "", (double)c->head_bytes);
 	keeper_put(k, "quis_store_log_bytes", "", "", (double)c->log_bytes);
 	keeper_put(k, "quis_store_windows", "", "", (double)c->windows);
@@ -109,7 +113,8 @@ static void put_rest(struct telemetry *t, struct keeper *k)
 	keeper_put(k, "quis_statsd_notices_accepted_total", "", "", (double)n.accepted);
 	keeper_put(k, "quis_statsd_notices_dropped_total", "", "", (double)(n.dropped + n.refused));
 	keeper_put(k, "quis_queries_waiting", "", "", (double)tpool_waiting(t->queries));
-	keeper_put(k, "quis_role_samples_refused_total", "", "", (double)__atomic_load_n(&t->samples_refused, __ATOMIC_RELAXED));
+	keeper_put(k, "quis_role_samples_refused_total", "", "",
+	    (double)__atomic_load_n(&t->samples_refused, __ATOMIC_RELAXED));
 	for (size_t i = 0; surprise_at(i); i++) {
 		const struct surprise_site *site = surprise_at(i);
 		uint64_t count = __atomic_load_n(&site->count, __ATOMIC_RELAXED);
@@ -156,7 +161,8 @@ static void write_statsd(void *ctx, struct jw *w)
 			jw_open(w, '{');
 			jw_kv_str(w, STR("reason"), statsd_bad_name[i]);
 			jw_kv_i64(w, STR("count"), (int64_t)a->bad[i]);
-			jw_kv_str(w, STR("last"), str_make(a->last_bad[i].text, a->last_bad[i].len));
+			jw_kv_str(
+			    w, STR("last"), str_make(a->last_bad[i].text, a->last_bad[i].len));
 			jw_close(w, '}');
 		}
 		jw_close(w, ']');
@@ -188,8 +194,9 @@ static void tell_bad_lines(struct telemetry *t)
 	for (unsigned i = 0; i < STATSD_BAD_COUNT; i++) {
 		if (a->bad[i] == t->bad_seen[i])
 			continue;
-		child_log(t->child, "warning", "event=bad-statsd-line reason=%s count=%llu last=\"%s\"", statsd_bad_name[i].ptr,
-		    (unsigned long long)a->bad[i], a->last_bad[i].text);
+		child_log(t->child, "warning",
+		    "event=bad-statsd-line reason=%s count=%llu last=\"%s\"",
+		    statsd_bad_name[i].ptr, (unsigned long long)a->bad[i], a->last_bad[i].text);
 		t->bad_seen[i] = a->bad[i];
 	}
 	mem_free(t->mem, a);
@@ -206,13 +213,15 @@ static void tell_verdict(struct telemetry *t)
 	bool young = mono_sub(loop_now(t->loop), t->started).ns < STOPPED_AFTER_NS;
 	bool stopped = !young && wall_sub(now, k.durable_at).ns > STOPPED_AFTER_NS;
 	if (k.disk_errno)
-		snprintf(text, sizeof(text), "samples cannot be written to disk: %s", strerror(k.disk_errno));
+		snprintf(text, sizeof(text), "samples cannot be written to disk: %s",
+		    strerror(k.disk_errno));
 	else if (stopped)
 		snprintf(text, sizeof(text), "nothing was made durable for a minute");
 	else if (r.failing)
 		snprintf(text, sizeof(text), "%zu of %zu rule groups fail", r.failing, r.groups);
 	else
-		snprintf(text, sizeof(text), "%zu rule groups, last evaluated %lld ms ago", r.groups,
+		snprintf(text, sizeof(text), "%zu rule groups, last evaluated %lld ms ago",
+		    r.groups,
 		    r.groups ? (long long)(wall_sub(now, r.oldest_at).ns / NS_PER_MS) : 0LL);
 	child_verdict(t->child, !k.disk_errno && !stopped && !r.failing, str_c(text));
 }
@@ -232,7 +241,8 @@ static void tick(struct loop_timer *timer)
 static int64_t number(const struct json *j, struct str name, int64_t fallback)
 {
 	const struct json *v = json_get(j, name);
-	return json_is(v, JSON_NUMBER) && v->number >= 0 && v->number <= 9e18 ? (int64_t)v->number : fallback;
+	return json_is(v, JSON_NUMBER) && v->number >= 0 && v->number <= 9e18 ? (int64_t)v->number
+	                                                                      : fallback;
 }
 
 static struct span flush_of(const struct json *config)
@@ -263,45 +273,72 @@ static enum err open_store(struct telemetry *t, const struct json *config, uint6
 	struct str data_dir = json_get_str(config, STR("data_dir"));
 	snprintf(folder, sizeof(folder), "%.*s/series", STR_ARG(data_dir));
 	int64_t limit = number(config, STR("series_limit"), SERIES_MAX_DEFAULT);
-	struct series_options o = { .mem = t->mem, .os = child_os(t->child), .folder = folder, .hash_seed = seed,
+	struct series_options o = { .mem = t->mem,
+		.os = child_os(t->child),
+		.folder = folder,
+		.hash_seed = seed,
 		.retention = { number(config, STR("retention_ns"), 0) },
-		.series_max = limit > 0 && limit < UINT32_MAX ? (uint32_t)limit : SERIES_MAX_DEFAULT };
+		.series_max =
+		    limit > 0 && limit < UINT32_MAX ? (uint32_t)limit : SERIES_MAX_DEFAULT };
 	struct buf fault = buf_make(t->mem, 4096);
 	enum err e = series_open(&o, &t->store, &fault);
 	if (fault.len)
-		child_log(t->child, e == OK ? "warning" : "error", "event=series-store what=\"%s\"", fault.ptr);
+		child_log(t->child, e == OK ? "warning" : "error", "event=series-store what=\"%s\"",
+		    fault.ptr);
 	buf_free(&fault);
 	struct agg_events events = { t->notices, saw_event, saw_check };
 	return e == OK ? agg_open(t->mem, seed, o.series_max, &events, &t->agg) : e;
 }
 
-static enum err open_pool(struct telemetry *t, unsigned threads, size_t arena_bytes, void (*free_extra)(const struct mem *mem, void *extra),
-    struct tpool **ret)
+static enum err open_pool(struct telemetry *t, unsigned threads, size_t arena_bytes,
+    void (*free_extra)(const struct mem *mem, void *extra), struct tpool **ret)
 {
-	struct tpool_options o = { .mem = t->mem, .loop = t->loop, .store = t->store, .threads = threads, .queue_max = QUEUE_MAX,
-		.arena_bytes = arena_bytes, .free_extra = free_extra };
+	struct tpool_options o = { .mem = t->mem,
+		.loop = t->loop,
+		.store = t->store,
+		.threads = threads,
+		.queue_max = QUEUE_MAX,
+		.arena_bytes = arena_bytes,
+		.free_extra = free_extra };
 	return tpool_open(&o, ret);
 }
 
 static enum err open_relay(struct telemetry *t)
 {
-	struct trelay_options o = { .mem = t->mem, .loop = t->loop, .store = t->store, .queries = t->queries, .writes = t->writes,
-		.prom = { .version = t->version, .ctx = t, .rules = write_rules, .alerts = write_alerts, .statsd = write_statsd },
+	struct trelay_options o = { .mem = t->mem,
+		.loop = t->loop,
+		.store = t->store,
+		.queries = t->queries,
+		.writes = t->writes,
+		.prom = { .version = t->version,
+		    .ctx = t,
+		    .rules = write_rules,
+		    .alerts = write_alerts,
+		    .statsd = write_statsd },
 		.query_timeout = SPAN_S(60) };
 	return trelay_open(&o, &t->relay);
 }
 
 static enum err open_rulers(struct telemetry *t, const struct json *config)
 {
-	struct rulers_options o = { .mem = t->mem, .loop = t->loop, .store = t->store, .pool = t->rule_pool,
-		.default_interval = interval_of(config), .external_url = t->base_url };
+	struct rulers_options o = { .mem = t->mem,
+		.loop = t->loop,
+		.store = t->store,
+		.pool = t->rule_pool,
+		.default_interval = interval_of(config),
+		.external_url = t->base_url };
 	return rulers_open(&o, &t->rulers);
 }
 
 static enum err open_keeper(struct telemetry *t, const struct json *config)
 {
-	struct keeper_options o = { .mem = t->mem, .os = child_os(t->child), .store = t->store, .agg = t->agg, .flush = flush_of(config),
-		.ctx = t, .own_series = own_series };
+	struct keeper_options o = { .mem = t->mem,
+		.os = child_os(t->child),
+		.store = t->store,
+		.agg = t->agg,
+		.flush = flush_of(config),
+		.ctx = t,
+		.own_series = own_series };
 	return keeper_start(&o, &t->keeper);
 }
 
@@ -309,7 +346,8 @@ static void close_all(struct telemetry *t)
 {
 	loop_timer_clear(t->loop, &t->tick);
 	if (t->receiver)
-		receiver_end(t->receiver); /* what is in the socket is taken; its counters can still be asked */
+		receiver_end(t->receiver); /* what is in the socket is taken; its counters can still
+		                              be asked */
 	keeper_stop(&t->keeper);
 	tpool_close(&t->queries);
 	tpool_close(&t->writes);
@@ -404,12 +442,14 @@ static void telemetry_peer(void *self, enum role peer, struct chan *chan)
 static void take_samples(struct telemetry *t, enum role peer, enum msg_type type, struct str body)
 {
 	uint64_t refused = 0;
-	enum err e = ingest_samples(t->store, body, type == MSG_METRICS ? role_name[peer] : STR(""), &refused);
+	enum err e = ingest_samples(
+	    t->store, body, type == MSG_METRICS ? role_name[peer] : STR(""), &refused);
 	ignore_err(surprise(e != OK, "role/telemetry: samples that cannot be read"), "counted");
 	__atomic_fetch_add(&t->samples_refused, refused, __ATOMIC_RELAXED);
 }
 
-static bool telemetry_message(void *self, enum role peer, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
+static bool telemetry_message(
+    void *self, enum role peer, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
 {
 	struct telemetry *t = self;
 	if (t->closed)
@@ -420,13 +460,15 @@ static bool telemetry_message(void *self, enum role peer, struct chan *chan, enu
 	case MSG_HTTP_CANCEL: return trelay_message(t->relay, chan, type, id, body);
 	case MSG_RULES:
 		if (rulers_take(t->rulers, body) != OK)
-			child_log(t->child, "error", "event=rules-refused why=\"they cannot be read\"");
+			child_log(
+			    t->child, "error", "event=rules-refused why=\"they cannot be read\"");
 		return true;
 	case MSG_SUBMIT_ANSWER: notices_answer(t->notices, id, body); return true;
 	case MSG_SAMPLES:
 	case MSG_METRICS: take_samples(t, peer, type, body); return true;
 	default:
-		ignore_err(surprise(true, "role/telemetry: a message that is not for it"), "counted");
+		ignore_err(
+		    surprise(true, "role/telemetry: a message that is not for it"), "counted");
 		return true;
 	}
 }
@@ -452,7 +494,9 @@ static void telemetry_listen(void *self, struct str name, int fd)
 		return;
 	}
 	if (receiver_start(t->mem, fd, t->agg, &r) != OK) {
-		child_log(t->child, "error", "event=no-statsd why=\"the receiver cannot start\" errno=\"%s\"", strerror(errno));
+		child_log(t->child, "error",
+		    "event=no-statsd why=\"the receiver cannot start\" errno=\"%s\"",
+		    strerror(errno));
 		close(fd);
 		return;
 	}
@@ -460,8 +504,9 @@ static void telemetry_listen(void *self, struct str name, int fd)
 	struct receiver_counters c;
 	receiver_counters(r, &c);
 	if (c.buffer_bytes < RECEIVER_BUFFER_BYTES)
-		child_log(t->child, "notice", "event=small-statsd-buffer bytes=%u wanted=%u hint=\"raise net.core.rmem_max\"", c.buffer_bytes,
-		    RECEIVER_BUFFER_BYTES);
+		child_log(t->child, "notice",
+		    "event=small-statsd-buffer bytes=%u wanted=%u hint=\"raise net.core.rmem_max\"",
+		    c.buffer_bytes, RECEIVER_BUFFER_BYTES);
 }
 
 static void telemetry_stop(void *self)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The telemetry role: receives samples (StatsD, remote write, other roles), owns the series store, answers
- * queries, evaluates rules and tells the engine the states of each group. Its own health is series too.
+ * The telemetry role: receives samples (StatsD, remote write, other roles), owns the series store,
+ * answers queries, evaluates rules and tells the engine the states of each group. Its own health is
+ * series too.
  */
 #pragma once
 #include "net/child.h"

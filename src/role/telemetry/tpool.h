@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A few threads that run jobs away from the loop: queries, writes, rule groups, each kind with a pool of its own, so
- * that none starves the other. A job is embedded in what it is for, is run once by one thread, and is then
- * handed back on the loop's thread.
+ * A few threads that run jobs away from the loop: queries, writes, rule groups, each kind with a
+ * pool of its own, so that none starves the other. A job is embedded in what it is for, is run once
+ * by one thread, and is then handed back on the loop's thread.
  */
 #pragma once
 #include "loop/loop.h"
@@ -14,13 +14,14 @@ struct tpool;
 struct tpool_worker {
 	struct tsource source;
 	struct arena *arena; /* empty at the start of each job */
-	void *extra;         /* whatever the job's kind keeps from one to the next; freed by tpool_options.free_extra */
+	void *extra;         /* whatever the job's kind keeps from one to the next; freed by
+	                        tpool_options.free_extra */
 };
 
 struct tpool_job {
 	void (*run)(struct tpool_job *job, struct tpool_worker *worker); /* on the thread */
-	void (*done)(struct tpool_job *job);                            /* on the loop */
-	struct tpool_job *next;                                         /* the pool's */
+	void (*done)(struct tpool_job *job);                             /* on the loop */
+	struct tpool_job *next;                                          /* the pool's */
 };
 
 struct tpool_options {

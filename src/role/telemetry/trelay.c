@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A request goes gathering -> working -> answering. It belongs to the loop but while it is working: then only
- * `gone` is touched from the loop (atomically), and it is freed when the pool hands it back.
+ * A request goes gathering -> working -> answering. It belongs to the loop but while it is working:
+ * then only `gone` is touched from the loop (atomically), and it is freed when the pool hands it
+ * back.
  */
 #include "role/telemetry/trelay.h"
 #include "base/surprise.h"
@@ -17,17 +18,17 @@ enum state { GATHERING, WORKING, ANSWERING };
 struct request {
 	struct request *next; /* all requests of the relay */
 	struct trelay *relay;
-	struct chan *chan;    /* NULL: gone */
+	struct chan *chan; /* NULL: gone */
 	uint64_t id;
 	enum state state;
-	struct buf head;      /* holds the strs below */
+	struct buf head; /* holds the strs below */
 	struct str method, path, query, content_type, content_encoding;
 	uint64_t body_bytes;
 	struct buf body;
 	struct tpool_job job;
 	struct wall now;
 	struct mono deadline;
-	bool gone;            /* set by the loop, read by the worker */
+	bool gone; /* set by the loop, read by the worker */
 	bool is_write;
 	struct prom_answer answer;
 	struct ingest_answer written;
@@ -109,7 +110,8 @@ static void answer_more(struct request *q)
 	if (!q->head_sent)
 		send_head(q);
 	while (q->head_sent && q->sent < q->answer.body.len) {
-		struct str piece = str_first(str_from(buf_str(&q->answer.body), q->sent), FRAME_MAX);
+		struct str piece =
+		    str_first(str_from(buf_str(&q->answer.body), q->sent), FRAME_MAX);
 		if (chan_send(q->chan, MSG_HTTP_ANSWER_BODY, q->id, piece) != OK)
 			return; /* the credit handler goes on */
 		q->sent += piece.len;
@@ -151,14 +153,16 @@ static void run_query(struct tpool_job *job, struct tpool_worker *worker)
 	p.source = &worker->source.iface;
 	p.engine.cancelled = cancelled;
 	p.engine.cancel_ctx = q;
-	struct prom_request r = { q->method, q->path, q->query, q->content_type, buf_str(&q->body), q->now };
+	struct prom_request r = { q->method, q->path, q->query, q->content_type, buf_str(&q->body),
+		q->now };
 	prom_handle(&p, worker->arena, &r, &q->answer);
 }
 
 static void run_write(struct tpool_job *job, struct tpool_worker *worker)
 {
 	struct request *q = container_of(job, struct request, job);
-	ingest_remote_write(q->relay->options.store, worker, q->content_encoding, buf_str(&q->body), &q->written);
+	ingest_remote_write(
+	    q->relay->options.store, worker, q->content_encoding, buf_str(&q->body), &q->written);
 	q->answer.status = q->written.status;
 	q->answer.content_type = "text/plain; charset=utf-8";
 	buf_add_c(&q->answer.body, q->written.text);
@@ -250,11 +254,14 @@ static void forget(struct request *q)
 		drop(q);
 }
 
-bool trelay_message(struct trelay *r, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
+bool trelay_message(
+    struct trelay *r, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
 {
 	struct request *q;
 	switch (type) {
-	case MSG_HTTP: take_request(r, chan, id, body); return false; /* the credit comes back with the answer */
+	case MSG_HTTP:
+		take_request(r, chan, id, body);
+		return false; /* the credit comes back with the answer */
 	case MSG_HTTP_BODY: take_body(r, chan, id, body); return true;
 	case MSG_HTTP_CANCEL:
 		q = find(r, chan, id);

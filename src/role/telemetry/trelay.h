@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HTTP requests that web relays undecoded: gathered from their frames, answered by a pool's thread, and
- * streamed back in frames of at most 64 KiB as the channel's credit allows. At most as many at once as there
- * is credit; a body is at most RELAY_BODY_MAX; a client that has gone cancels its query.
+ * HTTP requests that web relays undecoded: gathered from their frames, answered by a pool's thread,
+ * and streamed back in frames of at most 64 KiB as the channel's credit allows. At most as many at
+ * once as there is credit; a body is at most RELAY_BODY_MAX; a client that has gone cancels its
+ * query.
  */
 #pragma once
 #include "api/prom.h"
@@ -27,7 +28,8 @@ must_check enum err trelay_open(const struct trelay_options *options, struct tre
 /* The pools must be closed before. */
 void trelay_close(struct trelay **relay);
 /* The messages of web's channels; as role_body.message and .credit. */
-bool trelay_message(struct trelay *relay, struct chan *chan, enum msg_type type, uint64_t id, struct str body);
+bool trelay_message(
+    struct trelay *relay, struct chan *chan, enum msg_type type, uint64_t id, struct str body);
 void trelay_credit(struct trelay *relay, struct chan *chan);
 /* The channel is gone: its requests are dropped. */
 void trelay_gone(struct trelay *relay, struct chan *chan);

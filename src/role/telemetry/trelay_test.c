@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Prometheus' API as web relays it: over a real channel, pool threads and a store. Writing by remote write, asking in
- * every way, each answer as Prometheus gives it.
+ * Prometheus' API as web relays it: over a real channel, pool threads and a store. Writing by
+ * remote write, asking in every way, each answer as Prometheus gives it.
  */
 #include "role/telemetry/trelay.h"
 #include "role/telemetry/ingest.h"
@@ -43,7 +43,8 @@ static void alerts(void *ctx, struct jw *w)
 	jw_null(w);
 }
 
-static bool web_message(void *context, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
+static bool web_message(
+    void *context, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
 {
 	struct world *w = context;
 	(void)chan;
@@ -65,7 +66,8 @@ static bool web_message(void *context, struct chan *chan, enum msg_type type, ui
 	return true;
 }
 
-static bool telemetry_message(void *context, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
+static bool telemetry_message(
+    void *context, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
 {
 	struct world *w = context;
 	return trelay_message(w->relay, chan, type, id, body);
@@ -85,10 +87,16 @@ static void gone(void *context, struct chan *chan, const char *why)
 	fail_msg("channel gone: %s", why);
 }
 
-static enum err open_pool(struct world *w, void (*free_extra)(const struct mem *mem, void *extra), struct tpool **ret)
+static enum err open_pool(
+    struct world *w, void (*free_extra)(const struct mem *mem, void *extra), struct tpool **ret)
 {
-	struct tpool_options o = { .mem = &mem_system, .loop = w->loop, .store = w->store, .threads = 1, .queue_max = 16,
-		.arena_bytes = 64u << 20, .free_extra = free_extra };
+	struct tpool_options o = { .mem = &mem_system,
+		.loop = w->loop,
+		.store = w->store,
+		.threads = 1,
+		.queue_max = 16,
+		.arena_bytes = 64u << 20,
+		.free_extra = free_extra };
 	return tpool_open(&o, ret);
 }
 
@@ -102,14 +110,27 @@ static int setup(void **state)
 	if (!mkdtemp(w->folder) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0 ||
 	    loop_open(&mem_system, &os_linux, &w->loop) != OK)
 		return -1;
-	struct series_options o = { .mem = &mem_system, .os = &os_linux, .folder = w->folder, .series_max = 2000 };
+	struct series_options o = {
+		.mem = &mem_system, .os = &os_linux, .folder = w->folder, .series_max = 2000
+	};
 	if (series_open(&o, &w->store, NULL) != OK || open_pool(w, NULL, &w->queries) != OK ||
 	    open_pool(w, ingest_free_cache, &w->writes) != OK)
 		return -1;
-	struct trelay_options r = { .mem = &mem_system, .loop = w->loop, .store = w->store, .queries = w->queries, .writes = w->writes,
-		.prom = { .version = STR("test"), .ctx = w, .rules = rules, .alerts = alerts, .statsd = alerts }, .query_timeout = SPAN_S(20) };
-	static const struct chan_handler web = { web_message, gone, NULL }, telemetry = { telemetry_message, gone, telemetry_credit };
-	if (trelay_open(&r, &w->relay) != OK || chan_open(&mem_system, w->loop, ends[0], &web, w, &w->web) != OK ||
+	struct trelay_options r = { .mem = &mem_system,
+		.loop = w->loop,
+		.store = w->store,
+		.queries = w->queries,
+		.writes = w->writes,
+		.prom = { .version = STR("test"),
+		    .ctx = w,
+		    .rules = rules,
+		    .alerts = alerts,
+		    .statsd = alerts },
+		.query_timeout = SPAN_S(20) };
+	static const struct chan_handler web = { web_message, gone, NULL },
+	                                 telemetry = { telemetry_message, gone, telemetry_credit };
+	if (trelay_open(&r, &w->relay) != OK ||
+	    chan_open(&mem_system, w->loop, ends[0], &web, w, &w->web) != OK ||
 	    chan_open(&mem_system, w->loop, ends[1], &telemetry, w, &w->telemetry) != OK)
 		return -1;
 	return 0;
@@ -138,7 +159,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void start(struct world *w, const char *method, const char *path, const char *query, const char *type, const char *encoding, size_t body)
+static void start(struct world *w, const char *method, const char *path, const char *query,
+    const char *type, const char *encoding, size_t body)
 {
 	struct buf b = buf_make(&mem_system, 65536);
 	put_str(&b, str_c(method));
@@ -175,13 +197,15 @@ static void wait_answer(struct world *w)
 	assert_int_equal(w->answer.len, w->answer_bytes);
 }
 
-static void gives(struct world *w, const char *path, const char *query, unsigned status, const char *want)
+static void gives(
+    struct world *w, const char *path, const char *query, unsigned status, const char *want)
 {
 	start(w, "GET", path, query, "", "", 0);
 	wait_answer(w);
 	struct str got = buf_str(&w->answer);
 	if (w->status != status || !str_eq(got, str_c(want)))
-		fail_msg("%s?%s\n  gave %u %.*s\n  want %u %s", path, query, w->status, STR_ARG(got), status, want);
+		fail_msg("%s?%s\n  gave %u %.*s\n  want %u %s", path, query, w->status,
+		    STR_ARG(got), status, want);
 }
 
 /* ---- making remote write requests ---- */
@@ -193,11 +217,14 @@ static void put_field(struct buf *b, unsigned field, struct str s)
 	buf_add(b, s);
 }
 
-static void add_series(struct buf *request, const char *name, const char *label, const char *value, const int64_t *times,
-    const double *values, size_t count)
+static void add_series(struct buf *request, const char *name, const char *label, const char *value,
+    const int64_t *times, const double *values, size_t count)
 {
-	const struct { const char *name, *value; } labels[] = { { "__name__", name }, { label, value } };
-	struct buf series = buf_make(&mem_system, 1u << 20), inner = buf_make(&mem_system, 1u << 16);
+	const struct {
+		const char *name, *value;
+	} labels[] = { { "__name__", name }, { label, value } };
+	struct buf series = buf_make(&mem_system, 1u << 20),
+	           inner = buf_make(&mem_system, 1u << 16);
 	for (size_t i = 0; i < (label[0] ? 2 : 1); i++) {
 		buf_clear(&inner);
 		put_field(&inner, 1, str_c(labels[i].name));
@@ -247,16 +274,23 @@ static void queries(void **state)
 	struct world *w = *state;
 	write_three(w);
 	gives(w, "/api/v1/query", "query=up&time=60", 200,
-	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"a\"},\"value\":[60,\"2\"]},"
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{"
+	    "\"__name__\":\"up\",\"job\":\"a\"},\"value\":[60,\"2\"]},"
 	    "{\"metric\":{\"__name__\":\"up\",\"job\":\"c\"},\"value\":[60,\"20\"]}]}}");
 	gives(w, "/api/v1/query", "query=sum(up)&time=1970-01-01T00:02:00.781Z", 200,
-	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{},\"value\":[120.781,\"34.5\"]}]}}");
-	gives(w, "/api/v1/query", "query=1%2B1&time=1", 200, "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1,\"2\"]}}");
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{}"
+	    ",\"value\":[120.781,\"34.5\"]}]}}");
+	gives(w, "/api/v1/query", "query=1%2B1&time=1", 200,
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1,\"2\"]}}");
 	gives(w, "/api/v1/query", "query=up%7Bjob%3D~%22c%7Cx%22%7D%5B1m%5D&time=60", 200,
-	    "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"c\"},\"values\":[[60,\"20\"]]}]}}");
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{"
+	    "\"__name__\":\"up\",\"job\":\"c\"},\"values\":[[60,\"20\"]]}]}}");
 	gives(w, "/api/v1/query_range", "query=up%7Bjob=%22a%22%7D&start=0&end=120&step=1m", 200,
-	    "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"up\",\"job\":\"a\"},\"values\":[[0,\"1\"],[60,\"2\"],[120,\"4.5\"]]}]}}");
-	gives(w, "/api/v1/query", "query=nothing&time=1", 200, "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[]}}");
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{"
+	    "\"__name__\":\"up\",\"job\":\"a\"},\"values\":[[0,\"1\"],[60,\"2\"],[120,\"4.5\"]]}]}"
+	    "}");
+	gives(w, "/api/v1/query", "query=nothing&time=1", 200,
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[]}}");
 	/* a form body counts as well */
 	start(w, "POST", "/api/v1/query", "time=60", "application/x-www-form-urlencoded", "", 12);
 	send_body(w, STR("query=sum(up"));
@@ -268,35 +302,52 @@ static void metadata(void **state)
 {
 	struct world *w = *state;
 	write_three(w);
-	gives(w, "/api/v1/labels", "", 200, "{\"status\":\"success\",\"data\":[\"__name__\",\"job\"]}");
-	gives(w, "/api/v1/labels", "match[]=other", 200, "{\"status\":\"success\",\"data\":[\"__name__\"]}");
-	gives(w, "/api/v1/label/job/values", "", 200, "{\"status\":\"success\",\"data\":[\"a\",\"c\"]}");
-	gives(w, "/api/v1/label/job/values", "start=1000&end=2000", 200, "{\"status\":\"success\",\"data\":[]}");
-	gives(w, "/api/v1/label/__name__/values", "limit=1", 200, "{\"status\":\"success\",\"data\":[\"other\"]}");
+	gives(w, "/api/v1/labels", "", 200,
+	    "{\"status\":\"success\",\"data\":[\"__name__\",\"job\"]}");
+	gives(w, "/api/v1/labels", "match[]=other", 200,
+	    "{\"status\":\"success\",\"data\":[\"__name__\"]}");
+	gives(w, "/api/v1/label/job/values", "", 200,
+	    "{\"status\":\"success\",\"data\":[\"a\",\"c\"]}");
+	gives(w, "/api/v1/label/job/values", "start=1000&end=2000", 200,
+	    "{\"status\":\"success\",\"data\":[]}");
+	gives(w, "/api/v1/label/__name__/values", "limit=1", 200,
+	    "{\"status\":\"success\",\"data\":[\"other\"]}");
 	gives(w, "/api/v1/series", "match[]=up&match[]=%7Bjob%3D%22a%22%7D", 200,
-	    "{\"status\":\"success\",\"data\":[{\"__name__\":\"up\",\"job\":\"a\"},{\"__name__\":\"up\",\"job\":\"c\"}]}");
+	    "{\"status\":\"success\",\"data\":[{\"__name__\":\"up\",\"job\":\"a\"},{\"__name__\":"
+	    "\"up\",\"job\":\"c\"}]}");
 	gives(w, "/api/v1/rules", "type=alert", 200, "{\"status\":\"success\",\"data\":\"alert\"}");
 	gives(w, "/api/v1/metadata", "", 200, "{\"status\":\"success\",\"data\":{}}");
-	gives(w, "/api/v1/format_query", "query=sum(up)by(job)", 200, "{\"status\":\"success\",\"data\":\"sum by (job) (up)\"}");
+	gives(w, "/api/v1/format_query", "query=sum(up)by(job)", 200,
+	    "{\"status\":\"success\",\"data\":\"sum by (job) (up)\"}");
 }
 
 static void faults(void **state)
 {
 	struct world *w = *state;
 #define E(what) "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"" what "\"}"
-	gives(w, "/api/v1/query", "query=up&time=x", 400, E("invalid parameter \\\"time\\\": cannot parse \\\"x\\\" to a valid timestamp"));
-	gives(w, "/api/v1/query", "query=sum(", 400, E("invalid parameter \\\"query\\\": 1:5: parse error: unclosed left parenthesis"));
-	gives(w, "/api/v1/query_range", "query=up&start=0&end=1", 400, E("invalid parameter \\\"step\\\": cannot parse \\\"\\\" to a valid duration"));
-	gives(w, "/api/v1/query_range", "query=up&start=2&end=1&step=1", 400, E("invalid parameter \\\"end\\\": end timestamp must not be before start time"));
+	gives(w, "/api/v1/query", "query=up&time=x", 400,
+	    E("invalid parameter \\\"time\\\": cannot parse \\\"x\\\" to a valid timestamp"));
+	gives(w, "/api/v1/query", "query=sum(", 400,
+	    E("invalid parameter \\\"query\\\": 1:5: parse error: unclosed left parenthesis"));
+	gives(w, "/api/v1/query_range", "query=up&start=0&end=1", 400,
+	    E("invalid parameter \\\"step\\\": cannot parse \\\"\\\" to a valid duration"));
+	gives(w, "/api/v1/query_range", "query=up&start=2&end=1&step=1", 400,
+	    E("invalid parameter \\\"end\\\": end timestamp must not be before start time"));
 	gives(w, "/api/v1/query_range", "query=up&start=0&end=1&step=0", 400,
-	    E("invalid parameter \\\"step\\\": zero or negative query resolution step widths are not accepted. Try a positive integer"));
+	    E("invalid parameter \\\"step\\\": zero or negative query resolution step widths are "
+	      "not accepted. Try a positive integer"));
 	gives(w, "/api/v1/query_range", "query=up&start=0&end=11002&step=1", 400,
-	    E("exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"));
+	    E("exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the "
+	      "query resolution (?step=XX)"));
 	gives(w, "/api/v1/query_range", "query=up[1m]&start=0&end=1&step=1", 400,
-	    E("invalid parameter \\\"query\\\": invalid expression type \\\"range vector\\\" for range query, must be Scalar or instant Vector"));
+	    E("invalid parameter \\\"query\\\": invalid expression type \\\"range vector\\\" for "
+	      "range query, must be Scalar or instant Vector"));
 	gives(w, "/api/v1/series", "", 400, E("no match[] parameter provided"));
-	gives(w, "/api/v1/query", "query=%zz", 400, E("error parsing form values: invalid encoding"));
-	gives(w, "/api/v1/nothing", "", 404, "{\"status\":\"error\",\"errorType\":\"not_found\",\"error\":\"there is no such path\"}");
+	gives(
+	    w, "/api/v1/query", "query=%zz", 400, E("error parsing form values: invalid encoding"));
+	gives(w, "/api/v1/nothing", "", 404,
+	    "{\"status\":\"error\",\"errorType\":\"not_found\",\"error\":\"there is no such "
+	    "path\"}");
 }
 
 static void bad_writes(void **state)
@@ -325,9 +376,11 @@ static void bad_writes(void **state)
 	}
 	write_request(w, &b);
 	assert_int_equal(w->status, 400);
-	assert_string_equal(w->answer.ptr, "500 of 2500 samples refused: the limit of series is reached: raise series_limit or send fewer series\n");
+	assert_string_equal(w->answer.ptr, "500 of 2500 samples refused: the limit of series is "
+	                                   "reached: raise series_limit or send fewer series\n");
 	gives(w, "/api/v1/query", "query=count(many)&time=1", 200,
-	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{},\"value\":[1,\"2000\"]}]}}");
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{}"
+	    ",\"value\":[1,\"2000\"]}]}}");
 }
 
 static void large_answers_in_frames(void **state)
@@ -366,14 +419,20 @@ static void a_client_that_goes(void **state)
 		trelay_counters(w->relay, &c);
 	} while (c.active > 0 || c.requests < 2);
 	gives(w, "/api/v1/query", "query=other&time=0", 200,
-	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"other\"},\"value\":[0,\"1\"]}]}}");
+	    "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{"
+	    "\"__name__\":\"other\"},\"value\":[0,\"1\"]}]}}");
 }
 
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest list[] = {
-		T(queries), T(metadata), T(faults), T(bad_writes), T(large_answers_in_frames), T(a_client_that_goes),
+		T(queries),
+		T(metadata),
+		T(faults),
+		T(bad_writes),
+		T(large_answers_in_frames),
+		T(a_client_that_goes),
 	};
 	return cmocka_run_group_tests(list, NULL, NULL);
 }

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Translates matchers in and series out. The two rooms do not know each other, so their structs are twins;
- * samples, of which there may be millions, are not copied but seen through the other name.
+ * Translates matchers in and series out. The two rooms do not know each other, so their structs are
+ * twins; samples, of which there may be millions, are not copied but seen through the other name.
  */
 #include "role/telemetry/tsource.h"
 #include <assert.h>
 #include <stdlib.h>
 
-_Static_assert(sizeof(struct sample) == sizeof(struct series_point) && offsetof(struct sample, ms) == offsetof(struct series_point, ms) &&
-	offsetof(struct sample, value) == offsetof(struct series_point, value), "twins");
+_Static_assert(sizeof(struct sample) == sizeof(struct series_point) &&
+                   offsetof(struct sample, ms) == offsetof(struct series_point, ms) &&
+                   offsetof(struct sample, value) == offsetof(struct series_point, value),
+    "twins");
 _Static_assert(sizeof(struct hist_sample) == sizeof(struct series_hist_point) &&
-	offsetof(struct hist_sample, ms) == offsetof(struct series_hist_point, ms) &&
-	offsetof(struct hist_sample, hist) == offsetof(struct series_hist_point, hist), "twins");
+                   offsetof(struct hist_sample, ms) == offsetof(struct series_hist_point, ms) &&
+                   offsetof(struct hist_sample, hist) == offsetof(struct series_hist_point, hist),
+    "twins");
 
 static bool match_regex(const void *context, struct str value)
 {
@@ -52,18 +55,22 @@ static struct labels to_labels(struct arena *a, const struct series_data *d)
 
 static int by_labels(const void *x, const void *y)
 {
-	return labels_cmp(((const struct source_series *)x)->labels, ((const struct source_series *)y)->labels);
+	return labels_cmp(
+	    ((const struct source_series *)x)->labels, ((const struct source_series *)y)->labels);
 }
 
-static enum err give(struct arena *a, const struct series_data *data, size_t count, struct source_result *ret)
+static enum err give(
+    struct arena *a, const struct series_data *data, size_t count, struct source_result *ret)
 {
 	struct source_series *list = arena_new(a, struct source_series, count);
 	if (!list)
 		return arena_err(a);
 	for (size_t i = 0; i < count; i++) {
 		list[i] = (struct source_series){ .labels = to_labels(a, &data[i]),
-			.samples = (const struct sample *)(const void *)data[i].points, .sample_count = data[i].point_count,
-			.hists = (const struct hist_sample *)(const void *)data[i].hists, .hist_count = data[i].hist_count };
+			.samples = (const struct sample *)(const void *)data[i].points,
+			.sample_count = data[i].point_count,
+			.hists = (const struct hist_sample *)(const void *)data[i].hists,
+			.hist_count = data[i].hist_count };
 	}
 	if (arena_err(a) != OK)
 		return arena_err(a);
@@ -72,7 +79,8 @@ static enum err give(struct arena *a, const struct series_data *data, size_t cou
 	return OK;
 }
 
-static enum err do_select(void *ctx, struct arena *a, const struct source_query *q, struct source_result *ret)
+static enum err do_select(
+    void *ctx, struct arena *a, const struct source_query *q, struct source_result *ret)
 {
 	struct tsource *t = ctx;
 	const struct series_data *data = NULL;
@@ -81,17 +89,21 @@ static enum err do_select(void *ctx, struct arena *a, const struct source_query 
 		*ret = (struct source_result){ 0 };
 		return OK;
 	}
-	struct series_query sq = { .matchers = translate(a, q->matchers, q->matcher_count), .matcher_count = q->matcher_count,
-		.min_ms = q->min_ms, .max_ms = q->max_ms, .sample_max = q->sample_max };
+	struct series_query sq = { .matchers = translate(a, q->matchers, q->matcher_count),
+		.matcher_count = q->matcher_count,
+		.min_ms = q->min_ms,
+		.max_ms = q->max_ms,
+		.sample_max = q->sample_max };
 	if (!sq.matchers)
 		return arena_err(a);
 	enum err e = series_select(t->reader, a, &sq, &data, &count);
 	return e == OK ? give(a, data, count, ret) : e;
 }
 
-/* Labels of all series that any set of the filter matches; those of several sets come several times. */
-static enum err list_series(struct tsource *t, struct arena *a, const struct source_filter *f, const struct series_data **ret,
-    size_t *ret_count)
+/* Labels of all series that any set of the filter matches; those of several sets come several
+ * times. */
+static enum err list_series(struct tsource *t, struct arena *a, const struct source_filter *f,
+    const struct series_data **ret, size_t *ret_count)
 {
 	size_t sets = f->count ? f->count : 1, total = 0;
 	const struct series_data **parts = arena_new(a, const struct series_data *, sets);
@@ -99,7 +111,9 @@ static enum err list_series(struct tsource *t, struct arena *a, const struct sou
 	if (!parts || !counts)
 		return arena_err(a);
 	for (size_t i = 0; i < sets; i++) {
-		struct series_query q = { .min_ms = f->min_ms, .max_ms = f->max_ms, .labels_only = true };
+		struct series_query q = {
+			.min_ms = f->min_ms, .max_ms = f->max_ms, .labels_only = true
+		};
 		if (f->count) {
 			q.matchers = translate(a, f->sets[i], f->set_counts[i]);
 			q.matcher_count = f->set_counts[i];
@@ -130,7 +144,8 @@ static enum err list_series(struct tsource *t, struct arena *a, const struct sou
 	return OK;
 }
 
-static enum err do_series(void *ctx, struct arena *a, const struct source_filter *f, struct source_result *ret)
+static enum err do_series(
+    void *ctx, struct arena *a, const struct source_filter *f, struct source_result *ret)
 {
 	const struct series_data *data = NULL;
 	size_t count = 0;
@@ -169,7 +184,8 @@ static void finish_names(struct str *list, size_t count, size_t limit, struct so
 }
 
 /* Names of labels, or values of `name` when it is not empty. */
-static enum err names(struct tsource *t, struct arena *a, struct str name, const struct source_filter *f, struct source_names *ret)
+static enum err names(struct tsource *t, struct arena *a, struct str name,
+    const struct source_filter *f, struct source_names *ret)
 {
 	if (f->count == 0 && f->min_ms == INT64_MIN && f->max_ms == INT64_MAX) {
 		enum err e = series_names(t->reader, a, name, &ret->list, &ret->count);
@@ -200,12 +216,14 @@ static enum err names(struct tsource *t, struct arena *a, struct str name, const
 	return OK;
 }
 
-static enum err do_label_names(void *ctx, struct arena *a, const struct source_filter *f, struct source_names *ret)
+static enum err do_label_names(
+    void *ctx, struct arena *a, const struct source_filter *f, struct source_names *ret)
 {
 	return names(ctx, a, (struct str){ "", 0 }, f, ret);
 }
 
-static enum err do_label_values(void *ctx, struct arena *a, struct str name, const struct source_filter *f, struct source_names *ret)
+static enum err do_label_values(void *ctx, struct arena *a, struct str name,
+    const struct source_filter *f, struct source_names *ret)
 {
 	assert(name.len > 0);
 	return names(ctx, a, name, f, ret);
@@ -213,7 +231,8 @@ static enum err do_label_values(void *ctx, struct arena *a, struct str name, con
 
 enum err tsource_open(struct tsource *t, struct series_store *store)
 {
-	*t = (struct tsource){ .iface = { t, do_select, do_label_names, do_label_values, do_series } };
+	*t = (struct tsource){ .iface = {
+		                   t, do_select, do_label_names, do_label_values, do_series } };
 	return series_reader_open(store, &t->reader);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See block.h for the layout. Encoding chooses by size alone, so the same samples give the same bytes.
- * Decimals are tried twice: bit-packed, and as bytewise varints, which zstd makes smaller where the differences
- * repeat or are mostly small.
+ * See block.h for the layout. Encoding chooses by size alone, so the same samples give the same
+ * bytes. Decimals are tried twice: bit-packed, and as bytewise varints, which zstd makes smaller
+ * where the differences repeat or are mostly small.
  */
 #include "store/series/block.h"
 #include "base/codec.h"
@@ -33,8 +33,8 @@ struct block_codec {
 	uint64_t odd_bits[BLOCK_POINTS_MAX];
 };
 
-static const double ten[EXPONENT_MAX + 1] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
-	1e12, 1e13, 1e14, 1e15 };
+static const double ten[EXPONENT_MAX + 1] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9,
+	1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
 
 enum err block_codec_open(const struct mem *mem, struct block_codec **ret)
 {
@@ -131,7 +131,8 @@ static void put_packed(struct buf *b, const int64_t *v, size_t n)
 			word |= z << (bit % 8);
 			memcpy(at, &word, 8);
 			if (bit % 8 + width > 64)
-				at[8] = (unsigned char)(at[8] | (unsigned char)(z >> (64 - bit % 8)));
+				at[8] =
+				    (unsigned char)(at[8] | (unsigned char)(z >> (64 - bit % 8)));
 		}
 		buf_grew(b, bytes);
 	}
@@ -213,7 +214,8 @@ static bool scales(double v, unsigned e, int64_t *ret)
 	return bits_of((double)whole / ten[e]) == bits_of(v);
 }
 
-/* The values as integers of 10^-e in c->a; those that are none are kept in odd_*. False: too many. */
+/* The values as integers of 10^-e in c->a; those that are none are kept in odd_*. False: too many.
+ */
 static bool to_decimal(struct block_codec *c, size_t n, unsigned *ret_e, size_t *ret_odd)
 {
 	size_t odd_max = n / 8, odd = 0;
@@ -257,7 +259,8 @@ static unsigned common_shift(const int64_t *a, size_t n)
 	return any ? (unsigned)__builtin_ctzll(any) : 0;
 }
 
-/* c->a (integers) -> c->b their deltas and c->c the deltas of those; true when the second are smaller. */
+/* c->a (integers) -> c->b their deltas and c->c the deltas of those; true when the second are
+ * smaller. */
 static bool make_deltas(struct block_codec *c, size_t n)
 {
 	for (size_t i = 1; i < n; i++)
@@ -274,7 +277,8 @@ struct decimal {
 	bool second;
 };
 
-static void put_decimal(struct block_codec *c, struct buf *b, size_t n, const struct decimal *d, enum value_mode mode)
+static void put_decimal(
+    struct block_codec *c, struct buf *b, size_t n, const struct decimal *d, enum value_mode mode)
 {
 	assert(n >= 1 && d->e <= EXPONENT_MAX && d->shift < 64);
 	const int64_t *deltas = d->second ? c->c : c->b;
@@ -420,7 +424,8 @@ static enum err put_chunk(struct block_codec *c, struct buf *b, enum chunk_kind 
 }
 
 /* c->raw for one way of writing the values; the times stand in c->times. */
-static void make_body(struct block_codec *c, size_t n, const struct decimal *d, enum value_mode mode)
+static void make_body(
+    struct block_codec *c, size_t n, const struct decimal *d, enum value_mode mode)
 {
 	buf_clear(&c->raw);
 	buf_add(&c->raw, buf_str(&c->times));
@@ -452,7 +457,8 @@ static enum err put_decimal_chunk(struct block_codec *c, struct buf *b, size_t n
 	if (e != OK)
 		return e;
 	size_t other = b->len - start - packed;
-	if (other + other / 32 < packed) { /* unpacking bits is the faster way: a small gain is not worth it */
+	if (other + other / 32 <
+	    packed) { /* unpacking bits is the faster way: a small gain is not worth it */
 		memmove(b->ptr + start, b->ptr + start + packed, other);
 		packed = other;
 	}
@@ -475,7 +481,8 @@ static enum err put_point_chunk(struct block_codec *c, struct buf *b, size_t n)
 	return put_chunk(c, b, KIND_POINTS, n);
 }
 
-enum err block_put_points(struct block_codec *c, struct buf *b, const struct series_point *list, size_t count)
+enum err block_put_points(
+    struct block_codec *c, struct buf *b, const struct series_point *list, size_t count)
 {
 	assert(count > 0);
 	enum err e = OK;
@@ -491,7 +498,8 @@ enum err block_put_points(struct block_codec *c, struct buf *b, const struct ser
 	return e;
 }
 
-enum err block_put_hists(struct block_codec *c, struct buf *b, const struct block_hist *list, size_t count)
+enum err block_put_hists(
+    struct block_codec *c, struct buf *b, const struct block_hist *list, size_t count)
 {
 	assert(count > 0);
 	enum err e = OK;
@@ -556,8 +564,8 @@ enum err block_out_hist(struct block_out *out, int64_t ms, const struct hist *h)
 	return OK;
 }
 
-static enum err read_points(struct block_codec *c, struct rd *r, int64_t first, size_t n, int64_t min_ms, int64_t max_ms,
-    struct block_out *out)
+static enum err read_points(struct block_codec *c, struct rd *r, int64_t first, size_t n,
+    int64_t min_ms, int64_t max_ms, struct block_out *out)
 {
 	if (!get_times(c, r, first, n) || !get_values(c, r, n) || rd_done(r) != OK)
 		return ERR_INPUT;
@@ -574,8 +582,8 @@ static enum err read_points(struct block_codec *c, struct rd *r, int64_t first, 
 	return OK;
 }
 
-static enum err read_hists(struct block_codec *c, struct rd *r, int64_t first, size_t n, int64_t min_ms, int64_t max_ms,
-    struct block_out *out)
+static enum err read_hists(struct block_codec *c, struct rd *r, int64_t first, size_t n,
+    int64_t min_ms, int64_t max_ms, struct block_out *out)
 {
 	if (!get_times(c, r, first, n))
 		return ERR_INPUT;
@@ -586,13 +594,15 @@ static enum err read_hists(struct block_codec *c, struct rd *r, int64_t first, s
 		enum err e = hist_read(out->arena, r, h);
 		if (e != OK)
 			return e;
-		if (c->ms[i] >= min_ms && c->ms[i] <= max_ms && (e = block_out_hist(out, c->ms[i], h)) != OK)
+		if (c->ms[i] >= min_ms && c->ms[i] <= max_ms &&
+		    (e = block_out_hist(out, c->ms[i], h)) != OK)
 			return e;
 	}
 	return rd_done(r);
 }
 
-static enum err read_chunk(struct block_codec *c, struct rd *r, int64_t min_ms, int64_t max_ms, struct block_out *out)
+static enum err read_chunk(
+    struct block_codec *c, struct rd *r, int64_t min_ms, int64_t max_ms, struct block_out *out)
 {
 	unsigned kind = rd_u8(r), zipped = rd_u8(r);
 	uint64_t n = rd_varint(r);
@@ -600,8 +610,9 @@ static enum err read_chunk(struct block_codec *c, struct rd *r, int64_t min_ms, 
 	uint64_t last = (uint64_t)first + rd_varint(r);
 	uint64_t raw_bytes = rd_varint(r), body_bytes = rd_varint(r);
 	uint32_t crc = rd_u32(r);
-	if (r->err != OK || n == 0 || n > BLOCK_POINTS_MAX || (int64_t)last < first || raw_bytes > RAW_BYTES_MAX ||
-	    body_bytes > r->rest.len || zipped > 1 || (kind != KIND_POINTS && kind != KIND_HISTS))
+	if (r->err != OK || n == 0 || n > BLOCK_POINTS_MAX || (int64_t)last < first ||
+	    raw_bytes > RAW_BYTES_MAX || body_bytes > r->rest.len || zipped > 1 ||
+	    (kind != KIND_POINTS && kind != KIND_HISTS))
 		return ERR_INPUT;
 	struct str body = rd_bytes(r, (size_t)body_bytes);
 	if (first > max_ms || (int64_t)last < min_ms)
@@ -613,16 +624,18 @@ static enum err read_chunk(struct block_codec *c, struct rd *r, int64_t min_ms, 
 		char *to = buf_reserve(&c->zipped, raw_bytes ? (size_t)raw_bytes : 1);
 		if (!to)
 			return c->zipped.err;
-		if (ZSTD_decompressDCtx(c->unpack, to, (size_t)raw_bytes, body.ptr, body.len) != raw_bytes)
+		if (ZSTD_decompressDCtx(c->unpack, to, (size_t)raw_bytes, body.ptr, body.len) !=
+		    raw_bytes)
 			return ERR_INPUT;
 		body = str_make(to, (size_t)raw_bytes);
 	}
 	struct rd in = rd_make(body);
-	return kind == KIND_POINTS ? read_points(c, &in, first, (size_t)n, min_ms, max_ms, out) :
-				     read_hists(c, &in, first, (size_t)n, min_ms, max_ms, out);
+	return kind == KIND_POINTS ? read_points(c, &in, first, (size_t)n, min_ms, max_ms, out)
+	                           : read_hists(c, &in, first, (size_t)n, min_ms, max_ms, out);
 }
 
-enum err block_read(struct block_codec *c, struct str block, int64_t min_ms, int64_t max_ms, struct block_out *out)
+enum err block_read(
+    struct block_codec *c, struct str block, int64_t min_ms, int64_t max_ms, struct block_out *out)
 {
 	struct rd r = rd_make(block);
 	enum err e = OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as a block (reading ends with an answer), and as samples to be packed and read back exactly.
+ * Any bytes as a block (reading ends with an answer), and as samples to be packed and read back
+ * exactly.
  */
 #include "store/series/block.h"
 #include <assert.h>
@@ -35,10 +36,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct block_codec *codec = NULL;
 	struct arena *a = NULL;
-	if (block_codec_open(&mem_system, &codec) != OK || arena_open(&mem_system, 1u << 24, &a) != OK)
+	if (block_codec_open(&mem_system, &codec) != OK ||
+	    arena_open(&mem_system, 1u << 24, &a) != OK)
 		return 0;
 	struct block_out out = { .mem = &mem_system, .arena = a };
-	ignore_err(block_read(codec, str_make((const char *)data, size), 0, 1000000, &out), "any answer will do");
+	ignore_err(block_read(codec, str_make((const char *)data, size), 0, 1000000, &out),
+	    "any answer will do");
 	block_out_free(&out);
 	round_trip(codec, a, data, size);
 	arena_close(&a);

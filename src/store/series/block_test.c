@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Blocks give back every bit of what went in, in the size that the layout promises, and refuse damage.
+ * Blocks give back every bit of what went in, in the size that the layout promises, and refuse
+ * damage.
  */
 #include "store/series/block.h"
 #include "base/codec.h"
@@ -25,7 +26,8 @@ static int setup(void **state)
 	struct world *w = calloc(1, sizeof(*w));
 	*state = w;
 	w->block = buf_make(&mem_system, 1u << 24);
-	if (block_codec_open(&mem_system, &w->codec) != OK || arena_open(&mem_system, 1u << 24, &w->arena) != OK)
+	if (block_codec_open(&mem_system, &w->codec) != OK ||
+	    arena_open(&mem_system, 1u << 24, &w->arena) != OK)
 		return -1;
 	w->out = (struct block_out){ .mem = &mem_system, .arena = w->arena };
 	return 0;
@@ -48,7 +50,8 @@ static double round_trip(struct world *w, size_t n)
 	buf_clear(&w->block);
 	w->out.point_count = 0;
 	assert_int_equal(block_put_points(w->codec, &w->block, w->list, n), OK);
-	assert_int_equal(block_read(w->codec, buf_str(&w->block), INT64_MIN, INT64_MAX, &w->out), OK);
+	assert_int_equal(
+	    block_read(w->codec, buf_str(&w->block), INT64_MIN, INT64_MAX, &w->out), OK);
 	assert_int_equal(w->out.point_count, n);
 	assert_memory_equal(w->out.points, w->list, n * sizeof(w->list[0]));
 	return (double)w->block.len / (double)n;
@@ -89,8 +92,9 @@ static void kinds_of_values(void **state)
 static void odd_values_and_times(void **state)
 {
 	struct world *w = *state;
-	static const uint64_t odd[] = { UINT64_C(0x7ff0000000000002), UINT64_C(0x8000000000000000), UINT64_C(0x7ff0000000000000),
-		UINT64_C(0xfff8000000000001), 1, UINT64_C(0x4340000000000000), UINT64_C(0xc340000000000001) };
+	static const uint64_t odd[] = { UINT64_C(0x7ff0000000000002), UINT64_C(0x8000000000000000),
+		UINT64_C(0x7ff0000000000000), UINT64_C(0xfff8000000000001), 1,
+		UINT64_C(0x4340000000000000), UINT64_C(0xc340000000000001) };
 	for (size_t i = 0; i < 200; i++) {
 		w->list[i] = (struct series_point){ (int64_t)i, (double)i };
 		if (i % 20 == 3)
@@ -124,7 +128,12 @@ static void histograms(void **state)
 {
 	struct world *w = *state;
 	struct hist_bucket pos[] = { { -3, 1 }, { 4, 2.5 } };
-	struct hist h = { .schema = 5, .count = 3.5, .sum = 10, .zero_threshold = 0x1p-128, .pos = pos, .pos_count = 2 };
+	struct hist h = { .schema = 5,
+		.count = 3.5,
+		.sum = 10,
+		.zero_threshold = 0x1p-128,
+		.pos = pos,
+		.pos_count = 2 };
 	struct buf bytes = buf_make(&mem_system, 1u << 16);
 	hist_put(&bytes, &h);
 	struct block_hist list[300];
@@ -148,14 +157,18 @@ static void damage(void **state)
 	for (size_t i = 0; i < w->block.len; i++) {
 		w->block.ptr[i] = (char)(w->block.ptr[i] ^ 0x10);
 		w->out.point_count = 0;
-		enum err e = block_read(w->codec, buf_str(&w->block), INT64_MIN, INT64_MAX, &w->out);
+		enum err e =
+		    block_read(w->codec, buf_str(&w->block), INT64_MIN, INT64_MAX, &w->out);
 		assert_true(e == OK || e == ERR_INPUT);
 		refused += e == ERR_INPUT;
 		w->block.ptr[i] = (char)(w->block.ptr[i] ^ 0x10);
 	}
-	assert_true(refused + 8 >= w->block.len); /* but for the times of the head, all is under the checksum */
+	assert_true(refused + 8 >=
+	            w->block.len); /* but for the times of the head, all is under the checksum */
 	for (size_t len = 1; len < w->block.len; len++)
-		assert_int_equal(block_read(w->codec, str_make(w->block.ptr, len), INT64_MIN, INT64_MAX, &w->out), ERR_INPUT);
+		assert_int_equal(block_read(w->codec, str_make(w->block.ptr, len), INT64_MIN,
+		                     INT64_MAX, &w->out),
+		    ERR_INPUT);
 }
 
 int main(void)

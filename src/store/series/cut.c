@@ -5,8 +5,9 @@
  *   2. without that lock, `old` (which nobody changes) is written, window after window, each one
  *      transaction; readers see a sample in memory, in the file, or for a moment in both;
  *   3. `old` is dropped and the segments before the new one are unlinked.
- * When 2 fails, `old` and the segments stay, and the next attempt goes on with the windows that are missing.
- * A crash between 2 and 3 replays samples that are in the files too: the same twice is the same.
+ * When 2 fails, `old` and the segments stay, and the next attempt goes on with the windows that are
+ * missing. A crash between 2 and 3 replays samples that are in the files too: the same twice is the
+ * same.
  */
 #include "store/series/store_priv.h"
 #include "base/surprise.h"
@@ -29,7 +30,8 @@ static enum err begin_cut(struct series_store *s)
 	pthread_mutex_lock(&s->flush);
 	pthread_rwlock_wrlock(&s->data);
 	size_t slots = index_slots(s->index);
-	uint32_t *cutting = mem_resize(s->options.mem, s->cutting, slots ? slots : 1, sizeof(cutting[0]));
+	uint32_t *cutting =
+	    mem_resize(s->options.mem, s->cutting, slots ? slots : 1, sizeof(cutting[0]));
 	if (!cutting) {
 		pthread_rwlock_unlock(&s->data);
 		pthread_mutex_unlock(&s->flush);
@@ -49,8 +51,8 @@ static enum err begin_cut(struct series_store *s)
 		x->head = NULL;
 		s->cutting[s->cutting_count++] = i;
 	}
-	/* What is not yet flushed goes to the new segment; the series that it names and that are defined only
-	 * in old segments are in the window files by the time those segments go. */
+	/* What is not yet flushed goes to the new segment; the series that it names and that are
+	 * defined only in old segments are in the window files by the time those segments go. */
 	s->log_number++;
 	pthread_rwlock_unlock(&s->data);
 	os->close(os, s->log_fd);
@@ -141,7 +143,8 @@ static bool room(const struct mem *mem, void *list_ptr, size_t *cap, size_t need
 }
 
 /* The samples of h within the window, sorted, as a block in c->block (empty: none). */
-static enum err make_block(struct cutter *c, const struct head *h, int64_t number, int64_t *min_ms, int64_t *max_ms)
+static enum err make_block(
+    struct cutter *c, const struct head *h, int64_t number, int64_t *min_ms, int64_t *max_ms)
 {
 	struct series_store *s = c->store;
 	const struct mem *mem = s->options.mem;
@@ -193,7 +196,8 @@ static enum err take_labels(struct cutter *c, uint32_t slot)
 }
 
 /* One series into the window; nothing when it has nothing there. */
-static enum err write_series(struct cutter *c, struct window_writer *w, struct series *x, int64_t number, bool *ret_new)
+static enum err write_series(
+    struct cutter *c, struct window_writer *w, struct series *x, int64_t number, bool *ret_new)
 {
 	int64_t min_ms, max_ms;
 	*ret_new = false;
@@ -201,10 +205,13 @@ static enum err write_series(struct cutter *c, struct window_writer *w, struct s
 	if (e != OK || c->block.len == 0)
 		return e;
 	e = take_labels(c, x->slot);
-	return e == OK ? window_write_block(w, x->id, buf_str(&c->labels), min_ms, max_ms, buf_str(&c->block), ret_new) : e;
+	return e == OK ? window_write_block(w, x->id, buf_str(&c->labels), min_ms, max_ms,
+	                     buf_str(&c->block), ret_new)
+	               : e;
 }
 
-/* The series that a slot being cut holds: its place does not move and it is not removed while it has `old`. */
+/* The series that a slot being cut holds: its place does not move and it is not removed while it
+ * has `old`. */
 static struct series *cut_series(struct series_store *s, size_t i)
 {
 	pthread_rwlock_rdlock(&s->data);
@@ -234,7 +241,8 @@ static enum err write_window(struct cutter *c, int64_t number)
 		pthread_rwlock_wrlock(&s->data);
 		for (size_t i = 0; i < s->cutting_count; i++)
 			index_at(s->index, s->cutting[i])->windows += is_new[i];
-		e = store_need_window(s, number, true); /* retention may have taken it off the list */
+		e = store_need_window(
+		    s, number, true); /* retention may have taken it off the list */
 		pthread_rwlock_unlock(&s->data);
 	}
 	mem_free(s->options.mem, is_new);
@@ -254,14 +262,17 @@ static bool is_done(const struct series_store *s, int64_t number)
 static enum err write_windows(struct series_store *s)
 {
 	struct numbers n = { .mem = s->options.mem };
-	struct cutter c = { .store = s, .block = buf_make(s->options.mem, 64u << 20), .labels = buf_make(s->options.mem, 4u << 20) };
+	struct cutter c = { .store = s,
+		.block = buf_make(s->options.mem, 64u << 20),
+		.labels = buf_make(s->options.mem, 4u << 20) };
 	pthread_rwlock_rdlock(&s->data);
 	enum err e = list_windows(s, &n);
 	pthread_rwlock_unlock(&s->data);
 	for (size_t i = 0; i < n.count && e == OK; i++) {
 		if (is_done(s, n.list[i]))
 			continue;
-		if (!room(s->options.mem, &s->cut_done, &s->cut_done_cap, s->cut_done_count + 1, sizeof(s->cut_done[0])))
+		if (!room(s->options.mem, &s->cut_done, &s->cut_done_cap, s->cut_done_count + 1,
+		        sizeof(s->cut_done[0])))
 			e = ERR_NOMEM;
 		if (e == OK)
 			e = write_window(&c, n.list[i]);
@@ -284,7 +295,8 @@ static void end_cut(struct series_store *s)
 	for (size_t at = 0; at < s->cutting_count; at += piece) {
 		pthread_rwlock_wrlock(&s->data);
 		for (size_t i = at; i < s->cutting_count && i < at + piece; i++)
-			head_free(s->options.mem, &index_at(s->index, s->cutting[i])->old, &s->head_bytes);
+			head_free(s->options.mem, &index_at(s->index, s->cutting[i])->old,
+			    &s->head_bytes);
 		pthread_rwlock_unlock(&s->data);
 	}
 	pthread_rwlock_wrlock(&s->data);
@@ -296,7 +308,8 @@ static void end_cut(struct series_store *s)
 		char path[4096];
 		log_path(path, s->folder, s->log_first);
 		if (os->unlink(os, path) != 0 && errno != ENOENT)
-			break; /* tried again after the next cut; its samples are in the files too */
+			break; /* tried again after the next cut; its samples are in the files too
+			        */
 	}
 }
 
@@ -327,7 +340,8 @@ enum err store_cut(struct series_store *s)
 
 /* ---- retention ---- */
 
-static enum err forget_series(void *context, uint64_t id, int64_t min_ms, int64_t max_ms, struct str bytes)
+static enum err forget_series(
+    void *context, uint64_t id, int64_t min_ms, int64_t max_ms, struct str bytes)
 {
 	struct series_store *s = context;
 	struct series_label labels[LABELS_MAX];
@@ -338,7 +352,8 @@ static enum err forget_series(void *context, uint64_t id, int64_t min_ms, int64_
 		return OK;
 	pthread_rwlock_wrlock(&s->data);
 	struct series *x = index_find(s->index, labels, count);
-	if (x && x->id == id && !surprise(x->windows == 0, "store/series: a file knows a series that has no files")) {
+	if (x && x->id == id &&
+	    !surprise(x->windows == 0, "store/series: a file knows a series that has no files")) {
 		x->windows--;
 		if (x->windows == 0 && !x->head && !x->old) {
 			index_remove(s->index, x);
@@ -368,7 +383,8 @@ static enum err remove_window(struct series_store *s, int64_t number)
 	pthread_rwlock_wrlock(&s->data);
 	size_t at = store_window_at(s, number);
 	assert(at < s->window_count && s->windows[at].number == number);
-	memmove(s->windows + at, s->windows + at + 1, (s->window_count - at - 1) * sizeof(s->windows[0]));
+	memmove(s->windows + at, s->windows + at + 1,
+	    (s->window_count - at - 1) * sizeof(s->windows[0]));
 	s->window_count--;
 	s->counters.windows_removed++;
 	pthread_rwlock_unlock(&s->data);
@@ -379,13 +395,15 @@ enum err store_expire(struct series_store *s, struct wall now)
 {
 	if (s->options.retention.ns <= 0)
 		return OK;
-	/* a window goes when all of it is older than the retention; the head still holds none of it then */
+	/* a window goes when all of it is older than the retention; the head still holds none of it
+	 * then */
 	int64_t first = window_of(s, wall_ms(now) - s->options.retention.ns / NS_PER_MS);
 	enum err e = OK;
 	for (;;) {
 		pthread_rwlock_rdlock(&s->data);
 		size_t at = 0;
-		while (at < s->window_count && s->windows[at].number < first && !s->windows[at].on_disk)
+		while (at < s->window_count && s->windows[at].number < first &&
+		       !s->windows[at].on_disk)
 			at++;
 		bool found = at < s->window_count && s->windows[at].number < first;
 		int64_t number = found ? s->windows[at].number : 0;

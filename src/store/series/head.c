@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See the header. Sorting is by (time, order of arrival), so that equal times keep their order and the
- * last can be told.
+ * See the header. Sorting is by (time, order of arrival), so that equal times keep their order and
+ * the last can be told.
  */
 #include "store/series/head.h"
 #include <assert.h>
@@ -21,7 +21,8 @@ static struct head *get(const struct mem *mem, struct head **head, uint64_t *byt
 	return h;
 }
 
-static bool room(const struct mem *mem, void *list_ptr, uint32_t *cap, uint32_t count, size_t size, uint64_t *bytes)
+static bool room(const struct mem *mem, void *list_ptr, uint32_t *cap, uint32_t count, size_t size,
+    uint64_t *bytes)
 {
 	if (count < *cap)
 		return true;
@@ -45,17 +46,20 @@ static void saw(struct head *h, int64_t ms)
 	h->last_ms = ms;
 }
 
-enum err head_add_point(const struct mem *mem, struct head **head, int64_t ms, double value, uint64_t *bytes)
+enum err head_add_point(
+    const struct mem *mem, struct head **head, int64_t ms, double value, uint64_t *bytes)
 {
 	struct head *h = get(mem, head, bytes);
-	if (!h || !room(mem, &h->points, &h->point_cap, h->point_count, sizeof(h->points[0]), bytes))
+	if (!h ||
+	    !room(mem, &h->points, &h->point_cap, h->point_count, sizeof(h->points[0]), bytes))
 		return ERR_NOMEM;
 	saw(h, ms);
 	h->points[h->point_count++] = (struct series_point){ ms, value };
 	return OK;
 }
 
-enum err head_add_hist(const struct mem *mem, struct head **head, int64_t ms, struct str hist, uint64_t *bytes)
+enum err head_add_hist(
+    const struct mem *mem, struct head **head, int64_t ms, struct str hist, uint64_t *bytes)
 {
 	struct head *h = get(mem, head, bytes);
 	if (!h || !room(mem, &h->hists, &h->hist_cap, h->hist_count, sizeof(h->hists[0]), bytes))
@@ -75,7 +79,8 @@ void head_free(const struct mem *mem, struct head **head, uint64_t *bytes)
 	struct head *h = *head;
 	if (!h)
 		return;
-	uint64_t gone = sizeof(*h) + (uint64_t)h->point_cap * sizeof(h->points[0]) + (uint64_t)h->hist_cap * sizeof(h->hists[0]);
+	uint64_t gone = sizeof(*h) + (uint64_t)h->point_cap * sizeof(h->points[0]) +
+	                (uint64_t)h->hist_cap * sizeof(h->hists[0]);
 	for (uint32_t i = 0; i < h->hist_count; i++) {
 		gone += h->hists[i].bytes.len;
 		char *copy = (char *)(uintptr_t)h->hists[i].bytes.ptr;
@@ -142,8 +147,10 @@ static enum err sort_and_keep_last(const struct mem *mem, void *list, size_t *co
 	return OK;
 }
 
-_Static_assert(offsetof(struct series_point, ms) == 0 && offsetof(struct series_hist_point, ms) == 0 &&
-	offsetof(struct block_hist, ms) == 0, "sorted by their first field");
+_Static_assert(offsetof(struct series_point, ms) == 0 &&
+                   offsetof(struct series_hist_point, ms) == 0 &&
+                   offsetof(struct block_hist, ms) == 0,
+    "sorted by their first field");
 
 enum err series_sort_points(const struct mem *mem, struct series_point *list, size_t *count)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What one series got since the last cut: samples in the order in which they came. The later of two with
- * the same time wins, which whoever reads sees to (series_sort_points).
+ * What one series got since the last cut: samples in the order in which they came. The later of two
+ * with the same time wins, which whoever reads sees to (series_sort_points).
  */
 #pragma once
 #include "store/series/block.h"
@@ -15,11 +15,16 @@ struct head {
 };
 
 /* Bytes that the head grew by are added to *bytes. ERR_NOMEM changes nothing. */
-must_check enum err head_add_point(const struct mem *mem, struct head **head, int64_t ms, double value, uint64_t *bytes);
-must_check enum err head_add_hist(const struct mem *mem, struct head **head, int64_t ms, struct str hist, uint64_t *bytes);
+must_check enum err head_add_point(
+    const struct mem *mem, struct head **head, int64_t ms, double value, uint64_t *bytes);
+must_check enum err head_add_hist(
+    const struct mem *mem, struct head **head, int64_t ms, struct str hist, uint64_t *bytes);
 void head_free(const struct mem *mem, struct head **head, uint64_t *bytes);
 
 /* Sorts by time and keeps the last of each; returns how many are left. ERR_NOMEM. */
-must_check enum err series_sort_points(const struct mem *mem, struct series_point *list, size_t *count);
-must_check enum err series_sort_hists(const struct mem *mem, struct series_hist_point *list, size_t *count);
-must_check enum err series_sort_block_hists(const struct mem *mem, struct block_hist *list, size_t *count);
+must_check enum err series_sort_points(
+    const struct mem *mem, struct series_point *list, size_t *count);
+must_check enum err series_sort_hists(
+    const struct mem *mem, struct series_hist_point *list, size_t *count);
+must_check enum err series_sort_block_hists(
+    const struct mem *mem, struct block_hist *list, size_t *count);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Three open-addressing tables of numbers (strings, pairs, series), each over an array in order of
- * creation. Numbers in the tables are one more than the place, so 0 is free; a removed series leaves a
- * tombstone that the next rebuild of its table drops.
+ * creation. Numbers in the tables are one more than the place, so 0 is free; a removed series
+ * leaves a tombstone that the next rebuild of its table drops.
  */
 #include "store/series/index.h"
 #include "base/hash.h"
@@ -106,7 +106,8 @@ static bool room(const struct mem *mem, void *list_ptr, size_t *cap, size_t coun
 	return true;
 }
 
-static bool push_u32(const struct mem *mem, uint32_t **list, uint32_t *count, uint32_t *cap, uint32_t v)
+static bool push_u32(
+    const struct mem *mem, uint32_t **list, uint32_t *count, uint32_t *cap, uint32_t v)
 {
 	if (*count == *cap) {
 		uint32_t to = *cap ? *cap * 2 : 4;
@@ -252,7 +253,8 @@ static bool pair_add(struct index *x, struct series_label label, uint32_t *ret)
 	return true;
 }
 
-static uint64_t labels_hash64(const struct index *x, const struct series_label *labels, size_t count)
+static uint64_t labels_hash64(
+    const struct index *x, const struct series_label *labels, size_t count)
 {
 	uint64_t h = x->seed;
 	for (size_t i = 0; i < count; i++)
@@ -361,7 +363,8 @@ static bool add_posting(const struct mem *mem, struct pair *p, uint32_t slot)
 	return true;
 }
 
-enum err index_add(struct index *x, const struct series_label *labels, size_t count, struct series **ret)
+enum err index_add(
+    struct index *x, const struct series_label *labels, size_t count, struct series **ret)
 {
 	assert(!index_find(x, labels, count));
 	if (!table_room(x, &x->series_table, series_hash))
@@ -377,7 +380,7 @@ enum err index_add(struct index *x, const struct series_label *labels, size_t co
 	s->max_ms = INT64_MIN;
 	size_t done = 0;
 	while (s->pairs && done < count && pair_add(x, labels[done], &s->pairs[done]) &&
-	    add_posting(x->mem, &x->pairs[s->pairs[done]], s->slot))
+	       add_posting(x->mem, &x->pairs[s->pairs[done]], s->slot))
 		done++;
 	if (!s->pairs || done < count) {
 		for (size_t i = 0; i < done; i++)
@@ -420,15 +423,17 @@ static bool matches(const struct series_matcher *m, struct str value)
 	return false;
 }
 
-/* A set of pairs, one of which a matching series must have; count == 0 with `known`: nothing matches. */
+/* A set of pairs, one of which a matching series must have; count == 0 with `known`: nothing
+ * matches. */
 struct choice {
-	bool known;      /* false: the matcher takes series without the label too */
+	bool known; /* false: the matcher takes series without the label too */
 	const uint32_t *pairs;
 	size_t count;
 	size_t postings; /* their sum */
 };
 
-static enum err choose(const struct index *x, struct arena *a, const struct series_matcher *m, struct choice *ret)
+static enum err choose(
+    const struct index *x, struct arena *a, const struct series_matcher *m, struct choice *ret)
 {
 	*ret = (struct choice){ 0 };
 	if (matches(m, (struct str){ "", 0 }))
@@ -438,7 +443,9 @@ static enum err choose(const struct index *x, struct arena *a, const struct seri
 	if (!text_find(x, m->name, &name))
 		return OK;
 	const struct name *n = &x->names[name];
-	size_t max = m->type == SERIES_EQ ? 1 : m->words && m->type == SERIES_RE ? m->word_count : n->count;
+	size_t max = m->type == SERIES_EQ               ? 1
+	             : m->words && m->type == SERIES_RE ? m->word_count
+	                                                : n->count;
 	uint32_t *pairs = arena_new(a, uint32_t, max);
 	if (!pairs)
 		return arena_err(a);
@@ -468,7 +475,8 @@ static int by_number(const void *a, const void *b)
 }
 
 /* All slots of a choice, rising, once each. */
-static enum err gather(const struct index *x, struct arena *a, const struct choice *c, uint32_t **ret, size_t *ret_count)
+static enum err gather(const struct index *x, struct arena *a, const struct choice *c,
+    uint32_t **ret, size_t *ret_count)
 {
 	size_t max = c->known ? c->postings : x->slot_count, count = 0;
 	uint32_t *slots = arena_new(a, uint32_t, max);
@@ -501,9 +509,10 @@ static enum err gather(const struct index *x, struct arena *a, const struct choi
 	return OK;
 }
 
-/* Keeps the slots whose series match m. Each value of the label is judged once (seen: 0 not yet, 1 no,
- * 2 yes). */
-static enum err keep(const struct index *x, struct arena *a, const struct series_matcher *m, uint32_t *slots, size_t *count)
+/* Keeps the slots whose series match m. Each value of the label is judged once (seen: 0 not yet, 1
+ * no, 2 yes). */
+static enum err keep(const struct index *x, struct arena *a, const struct series_matcher *m,
+    uint32_t *slots, size_t *count)
 {
 	uint8_t *seen = arena_new(a, uint8_t, x->pair_count + 1);
 	if (!seen)
@@ -530,8 +539,8 @@ static enum err keep(const struct index *x, struct arena *a, const struct series
 	return OK;
 }
 
-enum err index_select(const struct index *x, struct arena *a, const struct series_matcher *matchers, size_t count,
-    const uint32_t **ret_slots, size_t *ret_count)
+enum err index_select(const struct index *x, struct arena *a, const struct series_matcher *matchers,
+    size_t count, const uint32_t **ret_slots, size_t *ret_count)
 {
 	struct choice best = { 0 };
 	size_t best_at = count;
@@ -564,7 +573,8 @@ static int by_text(const void *a, const void *b)
 	return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-enum err index_names(const struct index *x, struct arena *a, struct str name, const struct str **ret, size_t *ret_count)
+enum err index_names(const struct index *x, struct arena *a, struct str name,
+    const struct str **ret, size_t *ret_count)
 {
 	uint32_t number = 0;
 	bool all_names = name.len == 0;

@@ -50,7 +50,8 @@ static void put_ms(struct log_writer *w, int64_t ms)
 	w->last_ms = ms;
 }
 
-void log_put_series(struct log_writer *w, uint64_t id, const struct series_label *labels, size_t count)
+void log_put_series(
+    struct log_writer *w, uint64_t id, const struct series_label *labels, size_t count)
 {
 	assert(count <= LABELS_MAX);
 	put_head(w, id, ENTRY_SERIES);
@@ -163,14 +164,16 @@ static enum err sync_folder(const struct os *os, const char *folder)
 	return rc == 0 ? OK : ERR_IO;
 }
 
-enum err log_create(const struct os *os, const char *folder, uint32_t number, int *ret_fd, int64_t *ret_at)
+enum err log_create(
+    const struct os *os, const char *folder, uint32_t number, int *ret_fd, int64_t *ret_at)
 {
 	char path[4096];
 	log_path(path, folder, number);
 	int fd = os->open(os, path, O_RDWR | O_CREAT | O_TRUNC, 0640);
 	if (fd < 0)
 		return ERR_IO;
-	if (os_pwrite_all(os, fd, magic, 0) != OK || os->fdatasync(os, fd) != 0 || sync_folder(os, folder) != OK) {
+	if (os_pwrite_all(os, fd, magic, 0) != OK || os->fdatasync(os, fd) != 0 ||
+	    sync_folder(os, folder) != OK) {
 		int why = errno;
 		os->close(os, fd);
 		os->unlink(os, path);
@@ -198,8 +201,8 @@ static ssize_t read_at(const struct os *os, int fd, char *to, size_t len, int64_
 }
 
 /* One group into *entries. OK with *ret_bytes 0: no whole group is there. */
-static enum err read_group(const struct os *os, int fd, int64_t at, struct buf *disk, struct buf *raw, struct str *entries,
-    size_t *ret_bytes)
+static enum err read_group(const struct os *os, int fd, int64_t at, struct buf *disk,
+    struct buf *raw, struct str *entries, size_t *ret_bytes)
 {
 	char frame[FRAME_BYTES];
 	*ret_bytes = 0;
@@ -243,14 +246,16 @@ enum err log_replay(const struct os *os, const struct mem *mem, const char *fold
 	int fd = os->open(os, path, O_RDONLY, 0);
 	if (fd < 0)
 		return ERR_IO;
-	struct buf disk = buf_make(mem, GROUP_BYTES_MAX + 1), raw = buf_make(mem, GROUP_BYTES_MAX + 1);
+	struct buf disk = buf_make(mem, GROUP_BYTES_MAX + 1),
+	           raw = buf_make(mem, GROUP_BYTES_MAX + 1);
 	ssize_t n = read_at(os, fd, head, sizeof(head), 0);
 	bool ours = n == (ssize_t)sizeof(head) && memcmp(head, magic.ptr, magic.len) == 0;
 	int64_t at = ours ? (int64_t)magic.len : 0;
 	enum err e = n < 0 ? ERR_IO : OK;
 	size_t bytes = 0;
 	struct str entries;
-	while (ours && e == OK && (e = read_group(os, fd, at, &disk, &raw, &entries, &bytes)) == OK && bytes > 0) {
+	while (ours && e == OK &&
+	       (e = read_group(os, fd, at, &disk, &raw, &entries, &bytes)) == OK && bytes > 0) {
 		e = log_visit(entries, visitor);
 		at += (int64_t)bytes;
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading. First the index and the heads are looked at under the data lock, in pieces; then, without it,
- * the window files. A cut that ends in between has its samples in both places, never in none, because the
- * files are opened after memory was copied. What came later wins: cuts in their order, then memory.
+ * Reading. First the index and the heads are looked at under the data lock, in pieces; then,
+ * without it, the window files. A cut that ends in between has its samples in both places, never in
+ * none, because the files are opened after memory was copied. What came later wins: cuts in their
+ * order, then memory.
  */
 #include "store/series/store_priv.h"
 #include <assert.h>
@@ -66,8 +67,8 @@ void series_reader_close(struct series_reader **reader)
 	*reader = NULL;
 }
 
-static enum err list_found(struct series_reader *r, struct arena *a, const struct series_query *q, struct found **ret,
-    size_t *ret_count)
+static enum err list_found(struct series_reader *r, struct arena *a, const struct series_query *q,
+    struct found **ret, size_t *ret_count)
 {
 	struct series_store *s = r->store;
 	const uint32_t *slots = NULL;
@@ -81,7 +82,10 @@ static enum err list_found(struct series_reader *r, struct arena *a, const struc
 		if (x->min_ms > q->max_ms || x->max_ms < q->min_ms)
 			continue;
 		struct found *f = &list[kept++];
-		*f = (struct found){ .id = x->id, .slot = x->slot, .generation = x->generation, .label_count = x->pair_count,
+		*f = (struct found){ .id = x->id,
+			.slot = x->slot,
+			.generation = x->generation,
+			.label_count = x->pair_count,
 			.on_disk = x->windows > 0 || x->old };
 		f->labels = arena_new(a, struct series_label, x->pair_count);
 		if (!f->labels)
@@ -99,7 +103,8 @@ static bool within(int64_t ms, const struct series_query *q)
 	return ms >= q->min_ms && ms <= q->max_ms;
 }
 
-static enum err copy_hists(struct arena *a, const struct series_query *q, const struct head *h, struct found *f)
+static enum err copy_hists(
+    struct arena *a, const struct series_query *q, const struct head *h, struct found *f)
 {
 	for (uint32_t i = 0; i < h->hist_count; i++) {
 		if (!within(h->hists[i].ms, q))
@@ -115,7 +120,8 @@ static enum err copy_hists(struct arena *a, const struct series_query *q, const 
 }
 
 /* What memory holds of a series, `old` before `head`. */
-static enum err copy_memory(struct arena *a, const struct series_query *q, const struct series *x, struct found *f)
+static enum err copy_memory(
+    struct arena *a, const struct series_query *q, const struct series *x, struct found *f)
 {
 	const struct head *heads[2] = { x->old, x->head };
 	size_t points = 0, hists = 0;
@@ -142,7 +148,8 @@ static enum err copy_memory(struct arena *a, const struct series_query *q, const
 	return OK;
 }
 
-static enum err copy_heads(struct series_reader *r, struct arena *a, const struct series_query *q, struct found *list, size_t count)
+static enum err copy_heads(struct series_reader *r, struct arena *a, const struct series_query *q,
+    struct found *list, size_t count)
 {
 	struct series_store *s = r->store;
 	enum err e = OK;
@@ -171,7 +178,8 @@ struct view {
 };
 
 /* An open file for the window, from the cache or new. ERR_GONE: it was removed meanwhile. */
-static enum err open_window(struct series_reader *r, const struct window *w, struct window_reader **ret)
+static enum err open_window(
+    struct series_reader *r, const struct window *w, struct window_reader **ret)
 {
 	struct open_window *oldest = &r->open[0];
 	for (size_t i = 0; i < OPEN_MAX; i++) {
@@ -198,8 +206,8 @@ static enum err open_window(struct series_reader *r, const struct window *w, str
 }
 
 /* The windows on disk that the time touches. */
-static enum err list_windows(struct series_reader *r, struct arena *a, const struct series_query *q, struct window **ret,
-    size_t *ret_count)
+static enum err list_windows(struct series_reader *r, struct arena *a, const struct series_query *q,
+    struct window **ret, size_t *ret_count)
 {
 	struct series_store *s = r->store;
 	pthread_rwlock_rdlock(&s->data);
@@ -223,12 +231,14 @@ static bool is_listed(struct series_reader *r, const struct window *w)
 	struct series_store *s = r->store;
 	pthread_rwlock_rdlock(&s->data);
 	size_t at = store_window_at(s, w->number);
-	bool yes = at < s->window_count && s->windows[at].number == w->number && s->windows[at].incarnation == w->incarnation;
+	bool yes = at < s->window_count && s->windows[at].number == w->number &&
+	           s->windows[at].incarnation == w->incarnation;
 	pthread_rwlock_unlock(&s->data);
 	return yes;
 }
 
-static enum err read_blocks(struct series_reader *r, const struct view *v, const struct series_query *q, uint64_t id)
+static enum err read_blocks(
+    struct series_reader *r, const struct view *v, const struct series_query *q, uint64_t id)
 {
 	enum err e = OK;
 	for (size_t i = 0; i < v->cut_count && e == OK; i++) {
@@ -260,7 +270,8 @@ static void drop_doubles(struct series_data *d, struct series_point *points)
 }
 
 /* out (from files) and memory's samples -> the result, in the arena. */
-static enum err finish_series(struct series_reader *r, struct arena *a, const struct found *f, struct series_data *ret)
+static enum err finish_series(
+    struct series_reader *r, struct arena *a, const struct found *f, struct series_data *ret)
 {
 	const struct mem *mem = r->store->options.mem;
 	struct block_out *o = &r->out;
@@ -286,20 +297,22 @@ static enum err finish_series(struct series_reader *r, struct arena *a, const st
 	return e;
 }
 
-static enum err read_series(struct series_reader *r, struct arena *a, const struct series_query *q, const struct view *views,
-    size_t view_count, const struct found *f, struct series_data *ret)
+static enum err read_series(struct series_reader *r, struct arena *a, const struct series_query *q,
+    const struct view *views, size_t view_count, const struct found *f, struct series_data *ret)
 {
 	enum err e = OK;
 	r->out.point_count = r->out.hist_count = 0;
 	r->out.arena = a;
 	for (size_t i = 0; f->on_disk && i < view_count && e == OK; i++)
 		e = read_blocks(r, &views[i], q, f->id);
-	if (e == OK && r->out.point_count == 0 && r->out.hist_count == 0) { /* memory only: it is in the arena already */
+	if (e == OK && r->out.point_count == 0 &&
+	    r->out.hist_count == 0) { /* memory only: it is in the arena already */
 		size_t points = f->point_count, hists = f->hist_count;
 		e = series_sort_points(r->store->options.mem, f->points, &points);
 		if (e == OK)
 			e = series_sort_hists(r->store->options.mem, f->hists, &hists);
-		*ret = (struct series_data){ f->labels, f->label_count, f->points, points, f->hists, hists };
+		*ret = (struct series_data){ f->labels, f->label_count, f->points, points, f->hists,
+			hists };
 		if (points > 0 && hists > 0)
 			drop_doubles(ret, f->points);
 		return e;
@@ -307,8 +320,9 @@ static enum err read_series(struct series_reader *r, struct arena *a, const stru
 	return e == OK ? finish_series(r, a, f, ret) : e;
 }
 
-static enum err read_all(struct series_reader *r, struct arena *a, const struct series_query *q, const struct view *views,
-    size_t view_count, const struct found *list, size_t count, struct series_data *data, size_t *ret_count)
+static enum err read_all(struct series_reader *r, struct arena *a, const struct series_query *q,
+    const struct view *views, size_t view_count, const struct found *list, size_t count,
+    struct series_data *data, size_t *ret_count)
 {
 	uint64_t samples = 0;
 	size_t kept = 0;
@@ -325,10 +339,11 @@ static enum err read_all(struct series_reader *r, struct arena *a, const struct 
 	return OK;
 }
 
-/* Reads in groups of windows no larger than the cache, so that a view's file stays open. Long queries over
- * more files than that open them all by views of their own. */
-static enum err with_views(struct series_reader *r, struct arena *a, const struct series_query *q, const struct window *windows,
-    size_t window_count, const struct found *list, size_t count, struct series_data *data, size_t *ret_count)
+/* Reads in groups of windows no larger than the cache, so that a view's file stays open. Long
+ * queries over more files than that open them all by views of their own. */
+static enum err with_views(struct series_reader *r, struct arena *a, const struct series_query *q,
+    const struct window *windows, size_t window_count, const struct found *list, size_t count,
+    struct series_data *data, size_t *ret_count)
 {
 	struct view *views = arena_new(a, struct view, window_count);
 	struct window_reader **extra = arena_new(a, struct window_reader *, window_count);
@@ -361,19 +376,21 @@ static enum err with_views(struct series_reader *r, struct arena *a, const struc
 	return e;
 }
 
-static enum err labels_only(struct arena *a, const struct found *list, size_t count, const struct series_data **ret)
+static enum err labels_only(
+    struct arena *a, const struct found *list, size_t count, const struct series_data **ret)
 {
 	struct series_data *data = arena_new(a, struct series_data, count);
 	if (!data)
 		return arena_err(a);
 	for (size_t i = 0; i < count; i++)
-		data[i] = (struct series_data){ .labels = list[i].labels, .label_count = list[i].label_count };
+		data[i] = (struct series_data){ .labels = list[i].labels,
+			.label_count = list[i].label_count };
 	*ret = data;
 	return OK;
 }
 
-enum err series_select(struct series_reader *r, struct arena *a, const struct series_query *q, const struct series_data **ret,
-    size_t *ret_count)
+enum err series_select(struct series_reader *r, struct arena *a, const struct series_query *q,
+    const struct series_data **ret, size_t *ret_count)
 {
 	assert(q->min_ms <= q->max_ms);
 	struct found *list = NULL;
@@ -399,7 +416,8 @@ enum err series_select(struct series_reader *r, struct arena *a, const struct se
 	for (size_t i = 0; i < count && e == OK; i++)
 		any_on_disk = any_on_disk || list[i].on_disk;
 	if (e == OK)
-		e = with_views(r, a, q, windows, any_on_disk ? window_count : 0, list, count, data, &kept);
+		e = with_views(
+		    r, a, q, windows, any_on_disk ? window_count : 0, list, count, data, &kept);
 	if (e == OK) {
 		*ret = data;
 		*ret_count = kept;
@@ -407,7 +425,8 @@ enum err series_select(struct series_reader *r, struct arena *a, const struct se
 	return e;
 }
 
-enum err series_names(struct series_reader *r, struct arena *a, struct str name, const struct str **ret, size_t *ret_count)
+enum err series_names(struct series_reader *r, struct arena *a, struct str name,
+    const struct str **ret, size_t *ret_count)
 {
 	pthread_rwlock_rdlock(&r->store->data);
 	enum err e = index_names(r->store->index, a, name, ret, ret_count);

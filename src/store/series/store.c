@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The series store's writing side: refs, adding, flushing the log, and the start: window files are listed,
- * then the log's segments are replayed into the head. After a start a new segment is begun; the old ones
- * stay until the next cut has put their samples into window files.
+ * The series store's writing side: refs, adding, flushing the log, and the start: window files are
+ * listed, then the log's segments are replayed into the head. After a start a new segment is begun;
+ * the old ones stay until the next cut has put their samples into window files.
  */
 #include "base/surprise.h"
 #include "base/map.h"
@@ -32,7 +32,8 @@ size_t store_window_at(const struct series_store *s, int64_t number)
 
 enum err store_need_window(struct series_store *s, int64_t number, bool on_disk)
 {
-	if (!on_disk && s->last_window < s->window_count && s->windows[s->last_window].number == number)
+	if (!on_disk && s->last_window < s->window_count &&
+	    s->windows[s->last_window].number == number)
 		return OK;
 	size_t at = store_window_at(s, number);
 	if (at == s->window_count || s->windows[at].number != number) {
@@ -40,13 +41,15 @@ enum err store_need_window(struct series_store *s, int64_t number, bool on_disk)
 			return ERR_LIMIT;
 		if (s->window_count == s->window_cap) {
 			size_t to = s->window_cap ? s->window_cap * 2 : 32;
-			struct window *grown = mem_resize(s->options.mem, s->windows, to, sizeof(grown[0]));
+			struct window *grown =
+			    mem_resize(s->options.mem, s->windows, to, sizeof(grown[0]));
 			if (!grown)
 				return ERR_NOMEM;
 			s->windows = grown;
 			s->window_cap = to;
 		}
-		memmove(s->windows + at + 1, s->windows + at, (s->window_count - at) * sizeof(s->windows[0]));
+		memmove(s->windows + at + 1, s->windows + at,
+		    (s->window_count - at) * sizeof(s->windows[0]));
 		s->windows[at] = (struct window){ number, on_disk, ++s->incarnations };
 		s->window_count++;
 	}
@@ -67,7 +70,8 @@ void series_write_end(struct series_store *s)
 	pthread_rwlock_unlock(&s->data);
 }
 
-enum err series_ref(struct series_store *s, const struct series_label *labels, size_t count, struct series_ref *ret)
+enum err series_ref(
+    struct series_store *s, const struct series_label *labels, size_t count, struct series_ref *ret)
 {
 	assert(count <= LABELS_MAX);
 	struct series *x = index_find(s->index, labels, count);
@@ -145,7 +149,8 @@ enum err series_add(struct series_store *s, struct series_ref ref, int64_t ms, d
 	return OK;
 }
 
-enum err series_add_hist(struct series_store *s, struct series_ref ref, int64_t ms, const struct hist *h)
+enum err series_add_hist(
+    struct series_store *s, struct series_ref ref, int64_t ms, const struct hist *h)
 {
 	struct series *x = resolve(s, ref);
 	if (!x)
@@ -177,9 +182,11 @@ enum err store_write_flushing(struct series_store *s)
 	enum err e = log_frame(&s->frame, buf_str(&s->flushing));
 	if (e == OK && s->log_fd < 0)
 		e = ERR_IO;
-	if (e == OK && (os_pwrite_all(os, s->log_fd, buf_str(&s->frame), s->log_at) != OK || os->fdatasync(os, s->log_fd) != 0)) {
+	if (e == OK && (os_pwrite_all(os, s->log_fd, buf_str(&s->frame), s->log_at) != OK ||
+	                   os->fdatasync(os, s->log_fd) != 0)) {
 		int why = errno;
-		ignore_err(os->ftruncate(os, s->log_fd, s->log_at), "the next attempt writes at the same place");
+		ignore_err(os->ftruncate(os, s->log_fd, s->log_at),
+		    "the next attempt writes at the same place");
 		errno = why;
 		e = ERR_IO;
 	}
@@ -264,7 +271,8 @@ static struct str id_key(const uint64_t *id)
 	return str_make((const char *)id, sizeof(*id));
 }
 
-static enum err get_series(struct loading *l, uint64_t id, const struct series_label *labels, size_t count, struct series **ret)
+static enum err get_series(struct loading *l, uint64_t id, const struct series_label *labels,
+    size_t count, struct series **ret)
 {
 	struct series_store *s = l->store;
 	struct series *x = index_find(s->index, labels, count);
@@ -282,7 +290,8 @@ static enum err get_series(struct loading *l, uint64_t id, const struct series_l
 	return map_put(l->by_id, id_key(&x->id), x);
 }
 
-static enum err load_listed(void *context, uint64_t id, int64_t min_ms, int64_t max_ms, struct str bytes)
+static enum err load_listed(
+    void *context, uint64_t id, int64_t min_ms, int64_t max_ms, struct str bytes)
 {
 	struct loading *l = context;
 	struct series_label labels[LABELS_MAX];
@@ -299,7 +308,8 @@ static enum err load_listed(void *context, uint64_t id, int64_t min_ms, int64_t 
 	return OK;
 }
 
-static enum err replay_series(void *context, uint64_t id, const struct series_label *labels, size_t count)
+static enum err replay_series(
+    void *context, uint64_t id, const struct series_label *labels, size_t count)
 {
 	struct series *x;
 	return id == 0 ? ERR_INPUT : get_series(context, id, labels, count, &x);
@@ -346,11 +356,13 @@ static enum err set_aside(struct series_store *s, const char *path, struct buf *
 		return ERR_IO;
 	s->counters.bad_files++;
 	if (fault)
-		buf_printf(fault, "%s%s is damaged and was set aside as %s.damaged", fault->len ? "; " : "", path, path);
+		buf_printf(fault, "%s%s is damaged and was set aside as %s.damaged",
+		    fault->len ? "; " : "", path, path);
 	return OK;
 }
 
-static enum err load_windows(struct series_store *s, struct loading *l, const struct str *names, size_t count, struct buf *fault)
+static enum err load_windows(struct series_store *s, struct loading *l, const struct str *names,
+    size_t count, struct buf *fault)
 {
 	for (size_t i = 0; i < count; i++) {
 		int64_t number, length_ms = 0;
@@ -382,14 +394,16 @@ static enum err load_windows(struct series_store *s, struct loading *l, const st
 static bool log_number(struct str name, uint32_t *ret)
 {
 	uint64_t n;
-	if (!str_starts(name, STR("log-")) || str_u64(str_from(name, 4), &n) != OK || n == 0 || n >= UINT32_MAX)
+	if (!str_starts(name, STR("log-")) || str_u64(str_from(name, 4), &n) != OK || n == 0 ||
+	    n >= UINT32_MAX)
 		return false;
 	*ret = (uint32_t)n;
 	return true;
 }
 
 /* Segments in order of their numbers (names are sorted and padded). */
-static enum err load_logs(struct series_store *s, struct loading *l, const struct str *names, size_t count, struct buf *fault)
+static enum err load_logs(struct series_store *s, struct loading *l, const struct str *names,
+    size_t count, struct buf *fault)
 {
 	const struct log_visitor visitor = { l, replay_series, replay_point, replay_hist };
 	for (size_t i = 0; i < count; i++) {
@@ -397,10 +411,12 @@ static enum err load_logs(struct series_store *s, struct loading *l, const struc
 		uint64_t torn = 0;
 		if (!log_number(names[i], &number))
 			continue;
-		enum err e = log_replay(s->options.os, s->options.mem, s->folder, number, &visitor, &torn);
+		enum err e =
+		    log_replay(s->options.os, s->options.mem, s->folder, number, &visitor, &torn);
 		if (e != OK) {
 			if (fault)
-				buf_printf(fault, "cannot replay %s/%.*s: %s", s->folder, STR_ARG(names[i]), err_text(e));
+				buf_printf(fault, "cannot replay %s/%.*s: %s", s->folder,
+				    STR_ARG(names[i]), err_text(e));
 			return e;
 		}
 		s->counters.torn_bytes += torn;
@@ -450,7 +466,10 @@ static enum err take_folder(struct series_store *s, struct buf *fault)
 	}
 	if (e != OK) {
 		if (fault)
-			buf_printf(fault, "cannot write in %s: errno %d: make the folder writable for the user of quisd", s->folder, errno);
+			buf_printf(fault,
+			    "cannot write in %s: errno %d: make the folder writable for the user "
+			    "of quisd",
+			    s->folder, errno);
 		return e;
 	}
 	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
@@ -486,7 +505,8 @@ static void make_locks(struct series_store *s)
 	pthread_mutex_init(&s->flush, NULL);
 }
 
-enum err series_open(const struct series_options *options, struct series_store **ret, struct buf *fault)
+enum err series_open(
+    const struct series_options *options, struct series_store **ret, struct buf *fault)
 {
 	assert(options->mem && options->os && options->folder);
 	struct series_store *s = mem_new(options->mem, 1, sizeof(*s));
@@ -505,7 +525,9 @@ enum err series_open(const struct series_options *options, struct series_store *
 	s->flushing = buf_make(options->mem, (size_t)s->options.log_bytes_max);
 	s->frame = buf_make(options->mem, 2 * (size_t)s->options.log_bytes_max + 4096);
 	s->scratch = buf_make(options->mem, 8u << 20);
-	enum err e = strlen(options->folder) >= sizeof(s->folder) ? ERR_LIMIT : index_open(options->mem, s->options.hash_seed, &s->index);
+	enum err e = strlen(options->folder) >= sizeof(s->folder)
+	                 ? ERR_LIMIT
+	                 : index_open(options->mem, s->options.hash_seed, &s->index);
 	if (e == OK)
 		e = block_codec_open(options->mem, &s->codec);
 	if (e == OK)
@@ -525,7 +547,8 @@ void series_close(struct series_store **store)
 	if (!s)
 		return;
 	const struct mem *mem = s->options.mem;
-	ignore_err(series_flush(s), "what cannot be written now is lost with the process; the caller flushed before");
+	ignore_err(series_flush(s),
+	    "what cannot be written now is lost with the process; the caller flushed before");
 	for (uint32_t i = 0; s->index && i < index_slots(s->index); i++) {
 		struct series *x = index_at(s->index, i);
 		if (x) {

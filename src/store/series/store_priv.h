@@ -2,8 +2,9 @@
  *
  * What store.c (writing, flushing, start), cut.c (to window files) and read.c share.
  *
- * Locks, in this order: maintain (cuts and retention), flush (the log's file), data (index, heads, list of
- * windows, the log's buffer). The data lock prefers writers, so that reading never starves ingest.
+ * Locks, in this order: maintain (cuts and retention), flush (the log's file), data (index, heads,
+ * list of windows, the log's buffer). The data lock prefers writers, so that reading never starves
+ * ingest.
  */
 #pragma once
 #include "store/series/head.h"
@@ -46,11 +47,11 @@ struct series_store {
 	uint32_t log_first; /* the oldest segment that is still needed */
 	uint32_t *cutting;  /* slots whose `old` is being written */
 	size_t cutting_count;
-	int64_t *cut_done;  /* windows that this cut has committed already */
+	int64_t *cut_done; /* windows that this cut has committed already */
 	size_t cut_done_count, cut_done_cap;
 	struct block_codec *codec;
 	struct wall cut_at;
-	int64_t length_ms;  /* constant after open */
+	int64_t length_ms; /* constant after open */
 };
 
 /* floor(ms / length) */
@@ -60,7 +61,8 @@ static inline int64_t window_of(const struct series_store *s, int64_t ms)
 }
 /* The place of the window, or of the first behind it. Under data. */
 size_t store_window_at(const struct series_store *s, int64_t number);
-/* The window is known from here on. ERR_LIMIT: there are too many (never for one that is on disk). Under data. */
+/* The window is known from here on. ERR_LIMIT: there are too many (never for one that is on disk).
+ * Under data. */
 must_check enum err store_need_window(struct series_store *s, int64_t number, bool on_disk);
 /* Cuts (again, if the last attempt failed). Under maintain. */
 must_check enum err store_cut(struct series_store *s);

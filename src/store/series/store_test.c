@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The store as a whole, on real files: what was added is read back whatever happened in between (cuts,
- * restarts, kill -9, torn tails, a full disk), limits refuse loudly, retention removes.
+ * The store as a whole, on real files: what was added is read back whatever happened in between
+ * (cuts, restarts, kill -9, torn tails, a full disk), limits refuse loudly, retention removes.
  */
 #include "store/series/series.h"
 #include "os/faulty.h"
@@ -60,8 +60,11 @@ static int setup(void **state)
 	snprintf(w->folder, sizeof(w->folder), "/tmp/quis-series-XXXXXX");
 	if (!mkdtemp(w->folder) || arena_open(&mem_system, 256u << 20, &w->arena) != OK)
 		return -1;
-	w->options = (struct series_options){ .mem = &mem_system, .os = &os_linux, .folder = w->folder,
-		.window = SPAN_S(86400), .hash_seed = 1 };
+	w->options = (struct series_options){ .mem = &mem_system,
+		.os = &os_linux,
+		.folder = w->folder,
+		.window = SPAN_S(86400),
+		.hash_seed = 1 };
 	open_store(w);
 	return 0;
 }
@@ -93,14 +96,17 @@ static unsigned files(struct world *w, const char *prefix, const char *suffix)
 	unsigned n = 0;
 	DIR *d = opendir(w->folder);
 	for (struct dirent *e; (e = readdir(d));)
-		n += str_starts(str_c(e->d_name), str_c(prefix)) && str_ends(str_c(e->d_name), str_c(suffix));
+		n += str_starts(str_c(e->d_name), str_c(prefix)) &&
+		     str_ends(str_c(e->d_name), str_c(suffix));
 	closedir(d);
 	return n;
 }
 
-static enum err try_add(struct world *w, const char *name, const char *job, int64_t ms, double value)
+static enum err try_add(
+    struct world *w, const char *name, const char *job, int64_t ms, double value)
 {
-	struct series_label labels[2] = { { STR("__name__"), str_c(name) }, { STR("job"), str_c(job) } };
+	struct series_label labels[2] = { { STR("__name__"), str_c(name) },
+		{ STR("job"), str_c(job) } };
 	struct series_ref ref;
 	series_write_begin(w->store);
 	enum err e = series_ref(w->store, labels, job[0] ? 2 : 1, &ref);
@@ -115,16 +121,21 @@ static void add(struct world *w, const char *name, const char *job, int64_t ms, 
 	assert_int_equal(try_add(w, name, job, ms, value), OK);
 }
 
-static void select_matching(struct world *w, const struct series_matcher *m, size_t count, int64_t min_ms, int64_t max_ms)
+static void select_matching(
+    struct world *w, const struct series_matcher *m, size_t count, int64_t min_ms, int64_t max_ms)
 {
-	struct series_query q = { .matchers = m, .matcher_count = count, .min_ms = min_ms, .max_ms = max_ms };
+	struct series_query q = {
+		.matchers = m, .matcher_count = count, .min_ms = min_ms, .max_ms = max_ms
+	};
 	arena_reset(w->arena);
 	assert_int_equal(series_select(w->reader, w->arena, &q, &w->data, &w->count), OK);
 }
 
 static void select_name(struct world *w, const char *name, int64_t min_ms, int64_t max_ms)
 {
-	struct series_matcher m = { .type = SERIES_EQ, .name = STR("__name__"), .value = str_c(name) };
+	struct series_matcher m = {
+		.type = SERIES_EQ, .name = STR("__name__"), .value = str_c(name)
+	};
 	select_matching(w, &m, 1, min_ms, max_ms);
 }
 
@@ -146,7 +157,8 @@ static void any_order_any_time(void **state)
 	static const int64_t in[] = { 5000, 0, -86400001, 1735689600000, 3000, 86400000, 5000 };
 	for (size_t i = 0; i < ARRAY_COUNT(in); i++)
 		add(w, "m", "a", in[i], (double)i);
-	const struct series_point want[] = { { -86400001, 2 }, { 0, 1 }, { 3000, 4 }, { 5000, 6 }, { 86400000, 5 }, { 1735689600000, 3 } };
+	const struct series_point want[] = { { -86400001, 2 }, { 0, 1 }, { 3000, 4 }, { 5000, 6 },
+		{ 86400000, 5 }, { 1735689600000, 3 } };
 	for (int round = 0; round < 5; round++) {
 		select_name(w, "m", INT64_MIN, INT64_MAX);
 		assert_int_equal(w->count, 1);
@@ -176,8 +188,9 @@ static void any_order_any_time(void **state)
 static void every_bit(void **state)
 {
 	struct world *w = *state;
-	static const uint64_t bits[] = { UINT64_C(0x7ff0000000000002), UINT64_C(0xfff8000000000001), UINT64_C(0x8000000000000000), 1,
-		UINT64_C(0x3fb999999999999a), UINT64_C(0x7fefffffffffffff) };
+	static const uint64_t bits[] = { UINT64_C(0x7ff0000000000002), UINT64_C(0xfff8000000000001),
+		UINT64_C(0x8000000000000000), 1, UINT64_C(0x3fb999999999999a),
+		UINT64_C(0x7fefffffffffffff) };
 	struct series_point want[ARRAY_COUNT(bits)];
 	for (size_t i = 0; i < ARRAY_COUNT(bits); i++) {
 		want[i].ms = (int64_t)i;
@@ -207,7 +220,9 @@ static void matching(void **state)
 	for (size_t i = 0; i < ARRAY_COUNT(jobs); i++)
 		add(w, "m", jobs[i], 1, (double)i);
 	add(w, "other", "a", 1, 9);
-	const struct series_matcher name = { .type = SERIES_EQ, .name = STR("__name__"), .value = STR("m") };
+	const struct series_matcher name = {
+		.type = SERIES_EQ, .name = STR("__name__"), .value = STR("m")
+	};
 	const struct series_matcher tests[] = {
 		{ .type = SERIES_NE, .name = STR("job"), .value = STR("a") },
 		{ .type = SERIES_EQ, .name = STR("job"), .value = STR("") },
@@ -233,7 +248,8 @@ static void matching(void **state)
 	}
 	const struct str *names;
 	size_t count;
-	assert_int_equal(series_names(w->reader, w->arena, (struct str){ "", 0 }, &names, &count), OK);
+	assert_int_equal(
+	    series_names(w->reader, w->arena, (struct str){ "", 0 }, &names, &count), OK);
 	assert_int_equal(count, 2);
 	assert_true(str_eq(names[0], STR("__name__")) && str_eq(names[1], STR("job")));
 	assert_int_equal(series_names(w->reader, w->arena, STR("job"), &names, &count), OK);
@@ -247,7 +263,9 @@ static void histograms(void **state)
 {
 	struct world *w = *state;
 	struct hist_bucket pos[] = { { 1, 2 }, { 5, 0.5 } };
-	struct hist h = { .schema = 3, .count = 2.5, .sum = 4, .pos = pos, .pos_count = 2, .hint = HIST_GAUGE };
+	struct hist h = {
+		.schema = 3, .count = 2.5, .sum = 4, .pos = pos, .pos_count = 2, .hint = HIST_GAUGE
+	};
 	struct series_label label = { STR("__name__"), STR("h") };
 	struct series_ref ref;
 	series_write_begin(w->store);
@@ -257,7 +275,8 @@ static void histograms(void **state)
 		assert_int_equal(series_add_hist(w->store, ref, t, &h), OK);
 	}
 	assert_int_equal(series_add(w->store, ref, 1000, 5), OK);
-	assert_int_equal(series_add(w->store, ref, 600, 5), OK); /* the histogram of that time stays */
+	assert_int_equal(
+	    series_add(w->store, ref, 600, 5), OK); /* the histogram of that time stays */
 	series_write_end(w->store);
 	for (int round = 0; round < 3; round++) {
 		select_name(w, "h", 500, 2000);
@@ -265,7 +284,8 @@ static void histograms(void **state)
 		assert_int_equal(w->data[0].hist_count, 101);
 		assert_int_equal(w->data[0].point_count, 1);
 		h.sum = 510;
-		assert_true(w->data[0].hists[10].ms == 510 && hist_equal(w->data[0].hists[10].hist, &h));
+		assert_true(
+		    w->data[0].hists[10].ms == 510 && hist_equal(w->data[0].hists[10].hist, &h));
 		assert_int_equal(w->data[0].hists[10].hist->hint, HIST_GAUGE);
 		if (round == 0)
 			reopen(w);
@@ -292,7 +312,8 @@ static void many_cuts(void **state)
 		bool a = str_eq(w->data[i].labels[1].value, STR("a"));
 		for (int64_t t = 0; t < 5000; t++) {
 			assert_true(w->data[i].points[t].ms == t * 60000);
-			assert_true(w->data[i].points[t].value == (a ? (double)t / 10 : (double)(5000 - t)));
+			assert_true(w->data[i].points[t].value ==
+			            (a ? (double)t / 10 : (double)(5000 - t)));
 		}
 	}
 	struct series_query q = { .min_ms = 0, .max_ms = INT64_MAX, .sample_max = 9999 };
@@ -363,7 +384,8 @@ static void child_adds(struct world *w, int to)
 	for (int64_t t = 1;; t++) {
 		if (try_add(w, "m", t % 2 ? "a" : "b", t, (double)t) != OK)
 			_exit(1);
-		if (t % 10 == 0 && (series_flush(w->store) != OK || write(to, &t, sizeof(t)) != (ssize_t)sizeof(t)))
+		if (t % 10 == 0 && (series_flush(w->store) != OK ||
+		                       write(to, &t, sizeof(t)) != (ssize_t)sizeof(t)))
 			_exit(2);
 		if (t % 400 == 0 && series_maintain(w->store, wall_from_ms(t), true) != OK)
 			_exit(3);
@@ -399,7 +421,8 @@ static void kill_at_any_time(void **state)
 		size_t seen = 0;
 		for (size_t i = 0; i < 2; i++) {
 			for (size_t k = 0; k < w->data[i].point_count; k++) {
-				assert_true(w->data[i].points[k].value == (double)w->data[i].points[k].ms);
+				assert_true(
+				    w->data[i].points[k].value == (double)w->data[i].points[k].ms);
 				seen += w->data[i].points[k].ms <= flushed;
 			}
 		}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See the header. The writer checkpoints after its commit and closes, so between cuts the WAL is empty. A
- * step that is neither a row nor done is an error, SQLITE_BUSY after five seconds included.
+ * See the header. The writer checkpoints after its commit and closes, so between cuts the WAL is
+ * empty. A step that is neither a row nor done is an error, SQLITE_BUSY after five seconds
+ * included.
  */
 #include "store/series/window.h"
 #include "base/codec.h"
@@ -50,7 +51,8 @@ static bool run(sqlite3 *db, const char *sql)
 static bool ask(sqlite3 *db, const char *sql, int64_t *ret)
 {
 	sqlite3_stmt *s = NULL;
-	bool fine = sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
+	bool fine =
+	    sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
 	if (fine)
 		*ret = sqlite3_column_int64(s, 0);
 	sqlite3_finalize(s);
@@ -61,7 +63,8 @@ static enum err open_db(const char *path, int flags, sqlite3 **ret)
 {
 	sqlite3 *db = NULL;
 	int rc = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL);
-	if (rc != SQLITE_OK || sqlite3_busy_timeout(db, BUSY_MS) != SQLITE_OK || !run(db, "PRAGMA temp_store=MEMORY")) {
+	if (rc != SQLITE_OK || sqlite3_busy_timeout(db, BUSY_MS) != SQLITE_OK ||
+	    !run(db, "PRAGMA temp_store=MEMORY")) {
 		sqlite3_close(db);
 		return ERR_IO;
 	}
@@ -72,33 +75,38 @@ static enum err open_db(const char *path, int flags, sqlite3 **ret)
 static bool make_tables(sqlite3 *db, int64_t length_ms)
 {
 	char sql[256];
-	snprintf(sql, sizeof(sql), "INSERT INTO meta VALUES('format', %d), ('length_ms', %lld)", FORMAT, (long long)length_ms);
-	return run(db,
-		   "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-		   "CREATE TABLE series(id INTEGER PRIMARY KEY, min_ms INTEGER, max_ms INTEGER, labels BLOB);"
-		   "CREATE TABLE cut(ord INTEGER PRIMARY KEY, min_ms INTEGER, max_ms INTEGER);"
-		   "CREATE TABLE block(key INTEGER PRIMARY KEY, data BLOB);") &&
-	    run(db, sql);
+	snprintf(sql, sizeof(sql), "INSERT INTO meta VALUES('format', %d), ('length_ms', %lld)",
+	    FORMAT, (long long)length_ms);
+	return run(db, "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+	               "CREATE TABLE series(id INTEGER PRIMARY KEY, min_ms INTEGER, max_ms "
+	               "INTEGER, labels BLOB);"
+	               "CREATE TABLE cut(ord INTEGER PRIMARY KEY, min_ms INTEGER, max_ms INTEGER);"
+	               "CREATE TABLE block(key INTEGER PRIMARY KEY, data BLOB);") &&
+	       run(db, sql);
 }
 
 static enum err write_begin(struct window_writer *w, int64_t length_ms)
 {
 	int64_t tables, ord;
-	if (!run(w->db, "PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; BEGIN IMMEDIATE") ||
+	if (!run(w->db, "PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+	                "PRAGMA wal_autocheckpoint=0; BEGIN IMMEDIATE") ||
 	    !ask(w->db, "SELECT count(*) FROM sqlite_master WHERE name='meta'", &tables) ||
 	    (tables == 0 && !make_tables(w->db, length_ms)) ||
 	    !ask(w->db, "SELECT coalesce(max(ord), 0) + 1 FROM cut", &ord))
 		return ERR_IO;
 	w->ord = (uint64_t)ord;
-	bool fine = sqlite3_prepare_v2(w->db,
-			"INSERT INTO series VALUES(?1, ?2, ?3, ?4) ON CONFLICT(id) DO UPDATE SET "
-			"min_ms = min(min_ms, excluded.min_ms), max_ms = max(max_ms, excluded.max_ms)",
-			-1, &w->put_series, NULL) == SQLITE_OK &&
-	    sqlite3_prepare_v2(w->db, "INSERT INTO block VALUES(?1, ?2)", -1, &w->put_block, NULL) == SQLITE_OK;
+	bool fine =
+	    sqlite3_prepare_v2(w->db,
+	        "INSERT INTO series VALUES(?1, ?2, ?3, ?4) ON CONFLICT(id) DO UPDATE SET "
+	        "min_ms = min(min_ms, excluded.min_ms), max_ms = max(max_ms, excluded.max_ms)",
+	        -1, &w->put_series, NULL) == SQLITE_OK &&
+	    sqlite3_prepare_v2(
+	        w->db, "INSERT INTO block VALUES(?1, ?2)", -1, &w->put_block, NULL) == SQLITE_OK;
 	return fine ? OK : ERR_IO;
 }
 
-enum err window_write_open(const struct mem *mem, const char *path, int64_t length_ms, struct window_writer **ret)
+enum err window_write_open(
+    const struct mem *mem, const char *path, int64_t length_ms, struct window_writer **ret)
 {
 	struct window_writer *w = mem_new(mem, 1, sizeof(*w));
 	if (!w)
@@ -116,12 +124,13 @@ enum err window_write_open(const struct mem *mem, const char *path, int64_t leng
 	return e;
 }
 
-enum err window_write_block(struct window_writer *w, uint64_t id, struct str labels, int64_t min_ms, int64_t max_ms,
-    struct str block, bool *ret_new)
+enum err window_write_block(struct window_writer *w, uint64_t id, struct str labels, int64_t min_ms,
+    int64_t max_ms, struct str block, bool *ret_new)
 {
 	assert(id < UINT64_C(1) << WINDOW_ID_BITS && min_ms <= max_ms && block.len > 0);
 	int64_t before = sqlite3_last_insert_rowid(w->db);
-	sqlite3_set_last_insert_rowid(w->db, 0); /* an insert sets it, an update of the conflict does not */
+	sqlite3_set_last_insert_rowid(
+	    w->db, 0); /* an insert sets it, an update of the conflict does not */
 	sqlite3_stmt *s = w->put_series;
 	sqlite3_bind_int64(s, 1, (int64_t)id);
 	sqlite3_bind_int64(s, 2, min_ms);
@@ -147,11 +156,12 @@ enum err window_write_block(struct window_writer *w, uint64_t id, struct str lab
 enum err window_write_commit(struct window_writer *w)
 {
 	char sql[160];
-	snprintf(sql, sizeof(sql), "INSERT INTO cut VALUES(%llu, %lld, %lld); COMMIT", (unsigned long long)w->ord,
-	    (long long)w->min_ms, (long long)w->max_ms);
+	snprintf(sql, sizeof(sql), "INSERT INTO cut VALUES(%llu, %lld, %lld); COMMIT",
+	    (unsigned long long)w->ord, (long long)w->min_ms, (long long)w->max_ms);
 	if (!run(w->db, sql))
 		return ERR_IO;
-	run(w->db, "PRAGMA wal_checkpoint(TRUNCATE)"); /* a reader may be in the way: the next cut's turn */
+	run(w->db, "PRAGMA wal_checkpoint(TRUNCATE)"); /* a reader may be in the way: the next cut's
+	                                                  turn */
 	return OK;
 }
 
@@ -178,15 +188,20 @@ static enum err list_all(sqlite3 *db, int64_t *ret_length_ms, window_each *each,
 {
 	int64_t format = 0, length = 0;
 	if (!ask(db, "SELECT value FROM meta WHERE key='format'", &format) ||
-	    !ask(db, "SELECT value FROM meta WHERE key='length_ms'", &length) || format != FORMAT || length <= 0)
-		return sqlite3_errcode(db) == SQLITE_BUSY || sqlite3_errcode(db) == SQLITE_IOERR ? ERR_IO : ERR_INPUT;
+	    !ask(db, "SELECT value FROM meta WHERE key='length_ms'", &length) || format != FORMAT ||
+	    length <= 0)
+		return sqlite3_errcode(db) == SQLITE_BUSY || sqlite3_errcode(db) == SQLITE_IOERR
+		           ? ERR_IO
+		           : ERR_INPUT;
 	sqlite3_stmt *s = NULL;
-	int rc = sqlite3_prepare_v2(db, "SELECT id, min_ms, max_ms, labels FROM series ORDER BY id", -1, &s, NULL);
+	int rc = sqlite3_prepare_v2(
+	    db, "SELECT id, min_ms, max_ms, labels FROM series ORDER BY id", -1, &s, NULL);
 	enum err e = rc == SQLITE_OK ? OK : step_err(rc);
 	while (e == OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-		struct str labels = str_make(sqlite3_column_blob(s, 3), (size_t)sqlite3_column_bytes(s, 3));
-		e = each(context, (uint64_t)sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2),
-		    labels);
+		struct str labels =
+		    str_make(sqlite3_column_blob(s, 3), (size_t)sqlite3_column_bytes(s, 3));
+		e = each(context, (uint64_t)sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1),
+		    sqlite3_column_int64(s, 2), labels);
 	}
 	if (e == OK && rc != SQLITE_DONE)
 		e = step_err(rc);
@@ -215,10 +230,12 @@ enum err window_read_open(const struct mem *mem, const char *path, struct window
 	r->mem = mem;
 	enum err e = open_db(path, SQLITE_OPEN_READWRITE, &r->db);
 	bool fine = e == OK && run(r->db, "PRAGMA query_only=1; PRAGMA mmap_size=268435456") &&
-	    sqlite3_prepare_v2(r->db, "SELECT data FROM block WHERE key=?1", -1, &r->block, NULL) == SQLITE_OK &&
-	    sqlite3_prepare_v2(r->db, "SELECT ord, min_ms, max_ms FROM cut ORDER BY ord", -1, &r->cuts, NULL) == SQLITE_OK &&
-	    sqlite3_prepare_v2(r->db, "BEGIN", -1, &r->begin, NULL) == SQLITE_OK &&
-	    sqlite3_prepare_v2(r->db, "COMMIT", -1, &r->end, NULL) == SQLITE_OK;
+	            sqlite3_prepare_v2(r->db, "SELECT data FROM block WHERE key=?1", -1, &r->block,
+	                NULL) == SQLITE_OK &&
+	            sqlite3_prepare_v2(r->db, "SELECT ord, min_ms, max_ms FROM cut ORDER BY ord",
+	                -1, &r->cuts, NULL) == SQLITE_OK &&
+	            sqlite3_prepare_v2(r->db, "BEGIN", -1, &r->begin, NULL) == SQLITE_OK &&
+	            sqlite3_prepare_v2(r->db, "COMMIT", -1, &r->end, NULL) == SQLITE_OK;
 	if (!fine) {
 		window_read_close(&r);
 		return e == OK ? ERR_IO : e;
@@ -242,7 +259,8 @@ void window_read_close(struct window_reader **reader)
 	*reader = NULL;
 }
 
-enum err window_read_begin(struct window_reader *r, const struct window_cut **ret_cuts, size_t *ret_count)
+enum err window_read_begin(
+    struct window_reader *r, const struct window_cut **ret_cuts, size_t *ret_count)
 {
 	int rc = sqlite3_step(r->begin);
 	if (sqlite3_reset(r->begin) != SQLITE_OK || rc != SQLITE_DONE)
@@ -252,7 +270,8 @@ enum err window_read_begin(struct window_reader *r, const struct window_cut **re
 	while ((rc = sqlite3_step(r->cuts)) == SQLITE_ROW && e == OK) {
 		if (count == r->list_cap) {
 			size_t to = r->list_cap ? r->list_cap * 2 : 32;
-			struct window_cut *grown = mem_resize(r->mem, r->list, to, sizeof(grown[0]));
+			struct window_cut *grown =
+			    mem_resize(r->mem, r->list, to, sizeof(grown[0]));
 			if (!grown) {
 				e = ERR_NOMEM;
 				break;
@@ -288,7 +307,8 @@ enum err window_read_block(struct window_reader *r, uint64_t ord, uint64_t id, s
 	sqlite3_bind_int64(r->block, 1, (int64_t)(ord << WINDOW_ID_BITS | id));
 	int rc = sqlite3_step(r->block);
 	if (rc == SQLITE_ROW) {
-		*ret = str_make(sqlite3_column_blob(r->block, 0), (size_t)sqlite3_column_bytes(r->block, 0));
+		*ret = str_make(
+		    sqlite3_column_blob(r->block, 0), (size_t)sqlite3_column_bytes(r->block, 0));
 		return OK;
 	}
 	*ret = (struct str){ "", 0 };
@@ -304,7 +324,8 @@ void window_put_labels(struct buf *b, const struct series_label *labels, size_t 
 	}
 }
 
-enum err window_get_labels(struct str bytes, struct series_label *labels, size_t max, size_t *ret_count)
+enum err window_get_labels(
+    struct str bytes, struct series_label *labels, size_t max, size_t *ret_count)
 {
 	struct rd r = rd_make(bytes);
 	size_t count = 0;
