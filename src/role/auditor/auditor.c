@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The auditor's loop: look every second, read the store every LOOK_EVERY, and care for the alarms. An alarm is
- * a check that did not hold twice in a row; its pages go to every fallback contact, each attempt with the
- * next provider of the contact's kind, until one is accepted; while it lasts it is paged again every hour.
+ * The auditor's loop: look every second, read the store every LOOK_EVERY, and care for the alarms.
+ * An alarm is a check that did not hold twice in a row; its pages go to every fallback contact,
+ * each attempt with the next provider of the contact's kind, until one is accepted; while it lasts
+ * it is paged again every hour.
  */
 #include "role/auditor/auditor.h"
 
@@ -13,7 +14,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-#define LOOK_EVERY 5u          /* seconds between looks at the store, longer when they cost */
+#define LOOK_EVERY 5u /* seconds between looks at the store, longer when they cost */
 #define CONTACTS_MAX 16u
 #define PROVIDERS_MAX 32u
 #define ATTEMPT_WAIT SPAN_S(30)
@@ -22,15 +23,15 @@
 #define SLICE_BYTES ((size_t)4 << 20)
 
 struct line {
-	struct id id;          /* of the page; empty: none under way */
+	struct id id; /* of the page; empty: none under way */
 	uint32_t attempt;
-	struct mono next;      /* attempt, or ns 0: settled */
+	struct mono next; /* attempt, or ns 0: settled */
 	bool doubtful;
 };
 
 struct alarm {
-	uint32_t bad;          /* looks in a row that did not hold */
-	bool raised, told;     /* told: the engine took it as an event */
+	uint32_t bad;      /* looks in a row that did not hold */
+	bool raised, told; /* told: the engine took it as an event */
 	struct mono raised_at;
 	struct wall raised_wall;
 	char text[300];
@@ -74,7 +75,8 @@ static bool type_of(struct str word, enum contact_type *ret)
 static enum err read_contacts(struct auditor *x, const struct json *list)
 {
 	x->contact_count = 0;
-	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j; j = j->next) {
+	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
+	     j = j->next) {
 		struct contact *c = &x->contacts[x->contact_count];
 		if (x->contact_count == CONTACTS_MAX)
 			return OK; /* these are enough to be heard */
@@ -91,7 +93,8 @@ static enum err read_contacts(struct auditor *x, const struct json *list)
 static enum err read_providers(struct auditor *x, const struct json *list)
 {
 	x->provider_count = 0;
-	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j; j = j->next) {
+	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
+	     j = j->next) {
 		struct provider *p = &x->providers[x->provider_count];
 		if (x->provider_count == PROVIDERS_MAX)
 			return OK;
@@ -116,7 +119,8 @@ static enum err auditor_config(void *self, const struct json *config)
 /* ---- pages of its own ---- */
 
 /* The n-th provider of the contact's type, in turn; NULL when there is none. */
-static const struct provider *provider_for(const struct auditor *x, enum contact_type type, uint32_t n)
+static const struct provider *provider_for(
+    const struct auditor *x, enum contact_type type, uint32_t n)
 {
 	uint32_t count = 0, i;
 	for (i = 0; i < x->provider_count; i++)
@@ -129,7 +133,8 @@ static const struct provider *provider_for(const struct auditor *x, enum contact
 	return &x->providers[i];
 }
 
-/* Ids of the auditor have the highest bit set: the engine's, made from sequence numbers, never have. */
+/* Ids of the auditor have the highest bit set: the engine's, made from sequence numbers, never
+ * have. */
 static struct id new_id(struct auditor *x)
 {
 	uint64_t word = 0;
@@ -138,7 +143,8 @@ static struct id new_id(struct auditor *x)
 	return id_from_word(word | UINT64_C(1) << 63);
 }
 
-static bool page_send(struct auditor *x, const struct alarm *alarm, uint32_t contact, struct line *line)
+static bool page_send(
+    struct auditor *x, const struct alarm *alarm, uint32_t contact, struct line *line)
 {
 	const struct contact *c = &x->contacts[contact];
 	const struct provider *provider = provider_for(x, c->type, line->attempt - 1);
@@ -152,7 +158,8 @@ static bool page_send(struct auditor *x, const struct alarm *alarm, uint32_t con
 		.contact_type = c->type,
 		.provider = provider->name,
 		.address = c->address,
-		.user = STR(""), .user_full_name = STR(""),
+		.user = STR(""),
+		.user_full_name = STR(""),
 		.incident = STR(""),
 		.title = str_c(alarm->text),
 		.service = STR("Quis"),
@@ -160,18 +167,22 @@ static bool page_send(struct auditor *x, const struct alarm *alarm, uint32_t con
 		.urgency = URGENCY_HIGH,
 		.severity = SEVERITY_CRITICAL,
 		.created_at = alarm->raised_wall,
-		.source = STR("auditor"), .client = STR(""), .details = STR(""),
+		.source = STR("auditor"),
+		.client = STR(""),
+		.details = STR(""),
 		.base_url = x->base_url,
 		.at = x->sight.wall,
 	};
 	buf_clear(&x->body);
 	page_encode(&x->body, &p);
-	bool sent = x->body.err == OK && chan_send(x->notifier, MSG_SEND, 0, buf_str(&x->body)) == OK;
+	bool sent =
+	    x->body.err == OK && chan_send(x->notifier, MSG_SEND, 0, buf_str(&x->body)) == OK;
 	x->pages += sent;
 	return sent;
 }
 
-static void line_turn(struct auditor *x, const struct alarm *alarm, uint32_t contact, struct line *line)
+static void line_turn(
+    struct auditor *x, const struct alarm *alarm, uint32_t contact, struct line *line)
 {
 	struct mono now = x->sight.now;
 	if (line->next.ns == 0 || now.ns < line->next.ns || line->attempt >= ATTEMPTS_MAX)
@@ -200,13 +211,15 @@ static void on_receipt(struct auditor *x, struct str body)
 	for (int i = 0; i < CHECK_COUNT; i++) {
 		for (uint32_t k = 0; k < x->contact_count; k++) {
 			struct line *line = &x->alarms[i].lines[k];
-			if (!str_eq(id_str(&line->id), id_str(&r->message)) || line->attempt != r->attempt)
+			if (!str_eq(id_str(&line->id), id_str(&r->message)) ||
+			    line->attempt != r->attempt)
 				continue;
 			if (r->state == RECEIPT_ACCEPTED || r->state == RECEIPT_DELIVERED)
 				line->next.ns = 0;
 			line->doubtful = r->state == RECEIPT_UNKNOWN;
 			if (r->state == RECEIPT_FAILED_FINAL || r->state == RECEIPT_FAILED_RETRY)
-				child_log(x->child, "error", "event=own-page-failed provider=%.*s error=\"%.*s\"",
+				child_log(x->child, "error",
+				    "event=own-page-failed provider=%.*s error=\"%.*s\"",
 				    STR_ARG(r->provider), STR_ARG(str_first(r->error, 200)));
 		}
 	}
@@ -221,13 +234,17 @@ static void tell_engine(struct auditor *x, enum check check, struct alarm *alarm
 	if (!x->engine || alarm->told == alarm->raised)
 		return;
 	snprintf(key, sizeof(key), "audit:%.*s", STR_ARG(check_name[check]));
-	struct record rec = { .type = RECORD_EVENT, .event = {
-		.action = alarm->raised ? EVENT_TRIGGER : EVENT_RESOLVE, .dedup_key = str_c(key),
-		.summary = str_c(alarm->text), .source = STR("auditor"), .severity = SEVERITY_CRITICAL,
-		.via = STR("internal") } };
+	struct record rec = { .type = RECORD_EVENT,
+		.event = { .action = alarm->raised ? EVENT_TRIGGER : EVENT_RESOLVE,
+		    .dedup_key = str_c(key),
+		    .summary = str_c(alarm->text),
+		    .source = STR("auditor"),
+		    .severity = SEVERITY_CRITICAL,
+		    .via = STR("internal") } };
 	buf_clear(&x->body);
 	record_encode(&x->body, &rec);
-	if (x->body.err == OK && chan_send(x->engine, MSG_SUBMIT, ++x->submits, buf_str(&x->body)) == OK)
+	if (x->body.err == OK &&
+	    chan_send(x->engine, MSG_SUBMIT, ++x->submits, buf_str(&x->body)) == OK)
 		alarm->told = alarm->raised;
 }
 
@@ -243,13 +260,14 @@ static void alarm_turn(struct auditor *x, enum check check)
 		alarm->raised_at = x->sight.now;
 		alarm->raised_wall = x->sight.wall;
 		lines_start(x, alarm);
-		child_log(x->child, "error", "event=promise-broken check=%.*s what=\"%s\"", STR_ARG(check_name[check]),
-		    alarm->text);
+		child_log(x->child, "error", "event=promise-broken check=%.*s what=\"%s\"",
+		    STR_ARG(check_name[check]), alarm->text);
 	} else if (alarm->bad == 0 && alarm->raised) {
 		alarm->raised = false;
 		for (uint32_t i = 0; i < CONTACTS_MAX; i++)
 			alarm->lines[i].next.ns = 0;
-		child_log(x->child, "notice", "event=promise-holds-again check=%.*s", STR_ARG(check_name[check]));
+		child_log(x->child, "notice", "event=promise-holds-again check=%.*s",
+		    STR_ARG(check_name[check]));
 	}
 	if (alarm->raised && mono_sub(x->sight.now, alarm->raised_at).ns > AGAIN.ns) {
 		alarm->raised_at = x->sight.now;
@@ -278,7 +296,8 @@ static void verdict(struct auditor *x)
 	else if (!x->sight.has_promises)
 		snprintf(text, sizeof(text), "has not yet read the control store");
 	else
-		snprintf(text, sizeof(text), "%llu open incidents looked at: each has a timer, a page or a told human",
+		snprintf(text, sizeof(text),
+		    "%llu open incidents looked at: each has a timer, a page or a told human",
 		    (unsigned long long)x->sight.promises.open);
 	child_verdict(x->child, !first && x->sight.has_promises, str_c(text));
 }
@@ -319,7 +338,8 @@ static void metrics(struct auditor *x, struct chan *telemetry)
 		{ "quis_auditor_lost_timers", (double)x->sight.promises.lost_timers },
 		{ "quis_auditor_pages_total", (double)x->pages },
 		{ "quis_auditor_engine_beat_age_seconds",
-		    x->sight.beat_at.ns ? (double)mono_sub(x->sight.now, x->sight.beat_at).ns / 1e9 : -1 },
+		    x->sight.beat_at.ns ? (double)mono_sub(x->sight.now, x->sight.beat_at).ns / 1e9
+		                        : -1 },
 	};
 	buf_clear(&x->body);
 	put_i64(&x->body, wall_ms(x->sight.wall));
@@ -330,7 +350,8 @@ static void metrics(struct auditor *x, struct chan *telemetry)
 		put_f64(&x->body, list[i].value);
 	}
 	if (x->body.err == OK)
-		ignore_err(chan_send(telemetry, MSG_METRICS, 0, buf_str(&x->body)), "figures: the next ones follow");
+		ignore_err(chan_send(telemetry, MSG_METRICS, 0, buf_str(&x->body)),
+		    "figures: the next ones follow");
 }
 
 static void on_second(struct loop_timer *timer)
@@ -390,7 +411,8 @@ static void auditor_peer(void *self, enum role peer, struct chan *chan)
 		x->telemetry = chan;
 	if (peer == ROLE_ENGINE && chan)
 		for (int i = 0; i < CHECK_COUNT; i++)
-			x->alarms[i].told = !x->alarms[i].raised; /* say how it is, whatever was said before */
+			x->alarms[i].told =
+			    !x->alarms[i].raised; /* say how it is, whatever was said before */
 }
 
 static void on_engine_state(struct auditor *x, struct str body)
@@ -420,8 +442,8 @@ static void on_submit_answer(struct auditor *x, struct str body)
 			x->alarms[i].told = false;
 }
 
-static bool auditor_message(void *self, enum role peer, struct chan *chan, enum msg_type type, uint64_t id,
-    struct str body)
+static bool auditor_message(
+    void *self, enum role peer, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
 {
 	struct auditor *x = self;
 	(void)chan;

@@ -30,7 +30,8 @@ static struct str look_beat(const struct sight *s, struct arena *a)
 	struct span silent = mono_sub(s->now, s->beat_at.ns ? s->beat_at : s->started);
 	if (silent.ns <= CHECK_BEAT_MAX.ns || (s->beat_at.ns == 0 && is_starting(s)))
 		return STR("");
-	return arena_printf(a, "The engine is silent since %lld s: nobody decides whom to page", seconds(silent));
+	return arena_printf(
+	    a, "The engine is silent since %lld s: nobody decides whom to page", seconds(silent));
 }
 
 /* A figure of the engine counts as long as it is young; its silence is another check. */
@@ -43,7 +44,8 @@ static struct str look_undecided(const struct sight *s, struct arena *a)
 {
 	if (!is_fresh(s) || s->undecided.ns <= CHECK_UNDECIDED_MAX.ns)
 		return STR("");
-	return arena_printf(a, "Accepted events wait to be decided since %lld s", seconds(s->undecided));
+	return arena_printf(
+	    a, "Accepted events wait to be decided since %lld s", seconds(s->undecided));
 }
 
 static struct str look_outbox(const struct sight *s, struct arena *a)
@@ -53,7 +55,8 @@ static struct str look_outbox(const struct sight *s, struct arena *a)
 		age = wall_sub(s->wall, s->promises.outbox_oldest);
 	if (age.ns <= CHECK_OUTBOX_MAX.ns)
 		return STR("");
-	return arena_printf(a, "A page waits to be handed to a provider since %lld s", seconds(age));
+	return arena_printf(
+	    a, "A page waits to be handed to a provider since %lld s", seconds(age));
 }
 
 static struct str look_cover(const struct sight *s, struct arena *a)
@@ -61,16 +64,18 @@ static struct str look_cover(const struct sight *s, struct arena *a)
 	if (!s->has_promises || s->promises.broken == 0)
 		return STR("");
 	return arena_printf(a,
-	    "%llu of %llu open incidents have no timer, no page under way and nobody who was told; the first is %s",
-	    (unsigned long long)s->promises.broken, (unsigned long long)s->promises.open, s->promises.first_broken.text);
+	    "%llu of %llu open incidents have no timer, no page under way and nobody who was told; "
+	    "the first is %s",
+	    (unsigned long long)s->promises.broken, (unsigned long long)s->promises.open,
+	    s->promises.first_broken.text);
 }
 
 static struct str look_timers(const struct sight *s, struct arena *a)
 {
 	if (!s->has_promises || s->promises.lost_timers == 0 || is_starting(s))
 		return STR("");
-	return arena_printf(a, "%llu timers are overdue by more than %lld s", (unsigned long long)s->promises.lost_timers,
-	    seconds(CHECK_TIMER_GRACE));
+	return arena_printf(a, "%llu timers are overdue by more than %lld s",
+	    (unsigned long long)s->promises.lost_timers, seconds(CHECK_TIMER_GRACE));
 }
 
 static struct str look_store(const struct sight *s, struct arena *a)
@@ -78,15 +83,20 @@ static struct str look_store(const struct sight *s, struct arena *a)
 	struct span blind = mono_sub(s->now, s->promises_at.ns ? s->promises_at : s->started);
 	if (blind.ns <= CHECK_STORE_MAX.ns || (s->promises_at.ns == 0 && is_starting(s)))
 		return STR("");
-	return arena_printf(a, "The control store cannot be read since %lld s: the promises cannot be checked",
+	return arena_printf(a,
+	    "The control store cannot be read since %lld s: the promises cannot be checked",
 	    seconds(blind));
 }
 
 struct str check_look(enum check check, const struct sight *s, struct arena *a)
 {
 	static struct str (*const look[CHECK_COUNT])(const struct sight *, struct arena *) = {
-		[CHECK_BEAT] = look_beat, [CHECK_UNDECIDED] = look_undecided, [CHECK_OUTBOX] = look_outbox,
-		[CHECK_COVER] = look_cover, [CHECK_TIMERS] = look_timers, [CHECK_STORE] = look_store,
+		[CHECK_BEAT] = look_beat,
+		[CHECK_UNDECIDED] = look_undecided,
+		[CHECK_OUTBOX] = look_outbox,
+		[CHECK_COVER] = look_cover,
+		[CHECK_TIMERS] = look_timers,
+		[CHECK_STORE] = look_store,
 	};
 	assert(check < CHECK_COUNT && s->now.ns >= s->started.ns);
 	return look[check](s, a);

@@ -5,7 +5,15 @@
 #pragma once
 #include "store/control/reader.h"
 
-enum check { CHECK_BEAT, CHECK_UNDECIDED, CHECK_OUTBOX, CHECK_COVER, CHECK_TIMERS, CHECK_STORE, CHECK_COUNT };
+enum check {
+	CHECK_BEAT,
+	CHECK_UNDECIDED,
+	CHECK_OUTBOX,
+	CHECK_COVER,
+	CHECK_TIMERS,
+	CHECK_STORE,
+	CHECK_COUNT
+};
 extern const struct str check_name[CHECK_COUNT]; /* beat undecided outbox cover timers store */
 
 #define CHECK_BEAT_MAX SPAN_S(5)

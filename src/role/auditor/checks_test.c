@@ -10,12 +10,17 @@
 
 #include <cmocka.h>
 
-#define S(n) ((int64_t)(n) * NS_PER_S)
+#define S(n) ((int64_t)(n)*NS_PER_S)
 
 static struct sight good(void)
 {
-	return (struct sight){ .now = { S(1000) }, .started = { S(100) }, .beat_at = { S(999) }, .has_promises = true,
-		.promises_at = { S(998) }, .promises = { .open = 3 }, .wall = { S(1700000000) } };
+	return (struct sight){ .now = { S(1000) },
+		.started = { S(100) },
+		.beat_at = { S(999) },
+		.has_promises = true,
+		.promises_at = { S(998) },
+		.promises = { .open = 3 },
+		.wall = { S(1700000000) } };
 }
 
 /* The one check that does not hold, and what it says has this in it; CHECK_COUNT: all hold. */

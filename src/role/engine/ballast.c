@@ -13,7 +13,8 @@
 
 static bool path_make(struct str data_dir, const char *suffix, char out[PATH_BYTES])
 {
-	return snprintf(out, PATH_BYTES, "%.*s/control/ballast%s", STR_ARG(data_dir), suffix) < PATH_BYTES;
+	return snprintf(out, PATH_BYTES, "%.*s/control/ballast%s", STR_ARG(data_dir), suffix) <
+	       PATH_BYTES;
 }
 
 static enum err fill(const struct os *os, const char *path, off_t least, off_t *ret_bytes)

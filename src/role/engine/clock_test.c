@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define S(n) ((int64_t)(n) * NS_PER_S)
+#define S(n) ((int64_t)(n)*NS_PER_S)
 
 static int64_t at(struct clock *c, int64_t wall_s, int64_t mono_s, int64_t *stepped)
 {
@@ -24,7 +24,8 @@ static void test_plain(void **state)
 {
 	int64_t by;
 	(void)state;
-	struct clock c = clock_make((struct wall){ S(500) }, (struct wall){ S(1000) }, (struct mono){ S(10) });
+	struct clock c =
+	    clock_make((struct wall){ S(500) }, (struct wall){ S(1000) }, (struct mono){ S(10) });
 	assert_int_equal(at(&c, 1001, 11, &by), 1001);
 	assert_int_equal(by, 0);
 	/* Slewed a little, either way: no step, never back. */
@@ -39,7 +40,8 @@ static void test_forward(void **state)
 {
 	int64_t by;
 	(void)state;
-	struct clock c = clock_make((struct wall){ 0 }, (struct wall){ S(1000) }, (struct mono){ S(10) });
+	struct clock c =
+	    clock_make((struct wall){ 0 }, (struct wall){ S(1000) }, (struct mono){ S(10) });
 	assert_int_equal(at(&c, 4601, 11, &by), 4601);
 	assert_int_equal(by, 3600);
 	assert_int_equal(at(&c, 4602, 12, &by), 4602);
@@ -51,7 +53,8 @@ static void test_back(void **state)
 {
 	int64_t by;
 	(void)state;
-	struct clock c = clock_make((struct wall){ 0 }, (struct wall){ S(5000) }, (struct mono){ S(10) });
+	struct clock c =
+	    clock_make((struct wall){ 0 }, (struct wall){ S(5000) }, (struct mono){ S(10) });
 	/* Set back by an hour: time goes on all the same, so timers fire. */
 	assert_int_equal(at(&c, 1401, 11, &by), 5001);
 	assert_int_equal(at(&c, 1460, 70, &by), 5060);
@@ -67,7 +70,8 @@ static void test_start_behind(void **state)
 {
 	int64_t by;
 	(void)state;
-	struct clock c = clock_make((struct wall){ S(5000) }, (struct wall){ S(1000) }, (struct mono){ S(10) });
+	struct clock c =
+	    clock_make((struct wall){ S(5000) }, (struct wall){ S(1000) }, (struct mono){ S(10) });
 	assert_int_equal(at(&c, 1002, 12, &by), 5002);
 	assert_int_equal(by, 0);
 	/* The wall clock is put right after the start: not a step of the timers. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Deciding. A step changes the core, or the resources and the core; either happens whole or not at all.
+ * Deciding. A step changes the core, or the resources and the core; either happens whole or not at
+ * all.
  */
 #include "role/engine/decide.h"
 
@@ -18,11 +19,11 @@ struct decider {
 	struct zones *zones;
 	struct core *core;
 	struct resource_set *set;
-	struct arena *arena;            /* the directory's */
+	struct arena *arena; /* the directory's */
 	const struct directory *dir;
 	struct decider_watch watch;
-	uint64_t version;               /* of the stored resources, as loaded */
-	struct control_row_rate rate;   /* of the batch being filled */
+	uint64_t version;             /* of the stored resources, as loaded */
+	struct control_row_rate rate; /* of the batch being filled */
 };
 
 /* ---- opening ---- */
@@ -30,7 +31,9 @@ struct decider {
 enum err decider_open(const struct mem *mem, struct zones *zones, uint64_t seed,
     const struct decider_watch *watch, struct decider **ret)
 {
-	struct core_limits limits = { .incidents = OPEN_MAX, .messages = 2 * OPEN_MAX, .timers = 4 * OPEN_MAX,
+	struct core_limits limits = { .incidents = OPEN_MAX,
+		.messages = 2 * OPEN_MAX,
+		.timers = 4 * OPEN_MAX,
 		.seed = seed };
 	struct decider *d = mem_new(mem, 1, sizeof(*d));
 	if (!d)
@@ -108,8 +111,10 @@ static enum err on_resource(void *context, const struct control_row_resource *ro
 }
 static enum err on_meta(void *context, const struct control_row_meta *row)
 {
-	struct control_row_resource installation = { .kind = INSTALLATION_KIND, .name = INSTALLATION_NAME,
-		.body = row->value, .manager = MANAGER_FILE };
+	struct control_row_resource installation = { .kind = INSTALLATION_KIND,
+		.name = INSTALLATION_NAME,
+		.body = row->value,
+		.manager = MANAGER_FILE };
 	if (str_eq(row->key, STR("resources_version")) &&
 	    str_u64(row->value, &((struct decider *)context)->version) != OK)
 		return ERR_IO;
@@ -118,8 +123,8 @@ static enum err on_meta(void *context, const struct control_row_meta *row)
 	return resource_set_put(((struct decider *)context)->set, &installation);
 }
 
-/* A directory with everything that the set holds, or, when rows written by another release do not compile
- * any more, the newest that does: the default one. The pager must run. */
+/* A directory with everything that the set holds, or, when rows written by another release do not
+ * compile any more, the newest that does: the default one. The pager must run. */
 static enum err first_directory(struct decider *d)
 {
 	enum err e = arena_open(d->mem, DIRECTORY_BYTES, &d->arena);
@@ -131,7 +136,8 @@ static enum err first_directory(struct decider *d)
 		own(resource_set_close) struct resource_set *none = NULL;
 		e = resource_set_open(d->mem, &none);
 		if (e == OK)
-			e = resources_compile(none, NULL, d->version, d->zones, d->arena, &d->dir, &faults);
+			e = resources_compile(
+			    none, NULL, d->version, d->zones, d->arena, &d->dir, &faults);
 	}
 	if (e == OK)
 		core_set_directory(d->core, d->dir);
@@ -140,7 +146,8 @@ static enum err first_directory(struct decider *d)
 
 enum err decider_load(struct decider *d, struct control_store *store, struct control_mark *ret_mark)
 {
-	struct control_load load = { on_incident, on_alert, on_message, on_timer, on_resource, on_meta, d };
+	struct control_load load = { on_incident, on_alert, on_message, on_timer, on_resource,
+		on_meta, d };
 	struct control_mark mark;
 	enum err e = control_load(store, &load, &mark);
 	if (e == OK)
@@ -162,10 +169,11 @@ static struct str keep(struct control_batch *b, struct str s)
 	return copy;
 }
 
-static void audit(struct control_batch *b, const struct record *rec, struct str actor, struct str via,
-    struct str from, struct str action, struct str subject)
+static void audit(struct control_batch *b, const struct record *rec, struct str actor,
+    struct str via, struct str from, struct str action, struct str subject)
 {
-	struct control_row row = { .type = CONTROL_AUDIT, .audit = { .seq = rec->seq, .at = rec->at } };
+	struct control_row row = { .type = CONTROL_AUDIT,
+		.audit = { .seq = rec->seq, .at = rec->at } };
 	row.audit.actor = keep(b, actor);
 	row.audit.via = keep(b, via);
 	row.audit.remote = keep(b, from);
@@ -180,24 +188,32 @@ static void meta(struct control_batch *b, struct str key, struct str value)
 	control_batch_add(b, &row);
 }
 
-static void resource_rows(struct control_batch *b, const struct record *rec, const struct plan *plan)
+static void resource_rows(
+    struct control_batch *b, const struct record *rec, const struct plan *plan)
 {
 	const struct record_resources *r = &rec->resources;
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct plan_item *p = &plan->list[i];
-		struct control_row row = { .type = p->action == PLAN_REMOVE ? CONTROL_RESOURCE_REMOVE : CONTROL_RESOURCE_SET };
+		struct control_row row = { .type = p->action == PLAN_REMOVE
+			                               ? CONTROL_RESOURCE_REMOVE
+			                               : CONTROL_RESOURCE_SET };
 		if (p->action == PLAN_SAME || p->action == PLAN_CONFLICT)
 			continue;
 		if (str_eq(p->kind, INSTALLATION_KIND)) {
 			meta(b, STR("installation"), p->body);
 			continue;
 		}
-		row.resource = (struct control_row_resource){ .kind = keep(b, p->kind), .name = keep(b, p->name),
-			.body = keep(b, p->body), .changed_by = keep(b, r->actor), .manager = r->manager,
-			.version = rec->seq, .changed_at = rec->at };
+		row.resource = (struct control_row_resource){ .kind = keep(b, p->kind),
+			.name = keep(b, p->name),
+			.body = keep(b, p->body),
+			.changed_by = keep(b, r->actor),
+			.manager = r->manager,
+			.version = rec->seq,
+			.changed_at = rec->at };
 		control_batch_add(b, &row);
 	}
-	meta(b, STR("resources_version"), arena_printf(b->arena, "%llu", (unsigned long long)rec->seq));
+	meta(b, STR("resources_version"),
+	    arena_printf(b->arena, "%llu", (unsigned long long)rec->seq));
 }
 
 static struct str plan_subject(struct control_batch *b, const struct plan *plan)
@@ -209,9 +225,10 @@ static struct str plan_subject(struct control_batch *b, const struct plan *plan)
 	if (!first)
 		return STR("nothing");
 	if (plan->changes == 1)
-		return arena_printf(b->arena, "%.*s %.*s", STR_ARG(first->kind), STR_ARG(first->name));
-	return arena_printf(b->arena, "%.*s %.*s and %zu more", STR_ARG(first->kind), STR_ARG(first->name),
-	    plan->changes - 1);
+		return arena_printf(
+		    b->arena, "%.*s %.*s", STR_ARG(first->kind), STR_ARG(first->name));
+	return arena_printf(b->arena, "%.*s %.*s and %zu more", STR_ARG(first->kind),
+	    STR_ARG(first->name), plan->changes - 1);
 }
 
 static void credential_rows(struct control_batch *b, const struct record *rec)
@@ -235,8 +252,10 @@ static void credential_rows(struct control_batch *b, const struct record *rec)
 static void command_audit(struct control_batch *b, const struct record *rec)
 {
 	static const struct str action[COMMAND_TYPE_COUNT] = {
-		[COMMAND_ACKNOWLEDGE] = STR_INIT("acknowledge"), [COMMAND_RESOLVE] = STR_INIT("resolve"),
-		[COMMAND_UNACKNOWLEDGE] = STR_INIT("unacknowledge"), [COMMAND_NOTE] = STR_INIT("annotate"),
+		[COMMAND_ACKNOWLEDGE] = STR_INIT("acknowledge"),
+		[COMMAND_RESOLVE] = STR_INIT("resolve"),
+		[COMMAND_UNACKNOWLEDGE] = STR_INIT("unacknowledge"),
+		[COMMAND_NOTE] = STR_INIT("annotate"),
 		[COMMAND_ESCALATE] = STR_INIT("escalate"),
 	};
 	const struct record_command *c = &rec->command;
@@ -248,19 +267,17 @@ static void rows_beside(struct decider *d, const struct record *rec, struct cont
 {
 	(void)d;
 	switch (rec->type) {
-	case RECORD_COMMAND:
-		command_audit(b, rec);
-		break;
-	case RECORD_CREDENTIAL:
-		credential_rows(b, rec);
-		break;
+	case RECORD_COMMAND: command_audit(b, rec); break;
+	case RECORD_CREDENTIAL: credential_rows(b, rec); break;
 	case RECORD_TEST_PAGE:
 		audit(b, rec, rec->test_page.actor, STR(""), STR(""), STR("test page"),
-		    arena_printf(b->arena, "%.*s/%.*s", STR_ARG(rec->test_page.user), STR_ARG(rec->test_page.contact)));
+		    arena_printf(b->arena, "%.*s/%.*s", STR_ARG(rec->test_page.user),
+		        STR_ARG(rec->test_page.contact)));
 		break;
 	case RECORD_BOOT:
 		audit(b, rec, STR("engine"), STR(""), STR(""), STR("start"),
-		    arena_printf(b->arena, "%.*s after %.*s", STR_ARG(rec->boot.version), STR_ARG(rec->boot.how)));
+		    arena_printf(b->arena, "%.*s after %.*s", STR_ARG(rec->boot.version),
+		        STR_ARG(rec->boot.how)));
 		break;
 	case RECORD_TICK:
 	case RECORD_EVENT:
@@ -269,8 +286,7 @@ static void rows_beside(struct decider *d, const struct record *rec, struct cont
 	case RECORD_RESOURCES: /* step_resources */
 	case RECORD_CHANGE:
 	case RECORD_HANDOVER:
-	case RECORD_TYPE_COUNT:
-		break;
+	case RECORD_TYPE_COUNT: break;
 	}
 }
 
@@ -312,8 +328,7 @@ static void row_of(const struct effect *e, const struct record *rec, struct cont
 		row->type = CONTROL_CHANGE;
 		row->change = (struct control_row_change){ rec->seq, rec->at, e->change };
 		return;
-	case EFFECT_TYPE_COUNT:
-		break;
+	case EFFECT_TYPE_COUNT: break;
 	}
 	assert(false);
 }
@@ -326,7 +341,8 @@ static void rate_flush(struct decider *d, struct control_batch *b)
 	d->rate = (struct control_row_rate){ 0 };
 }
 
-static void rate_add(struct decider *d, struct control_batch *b, struct wall at, unsigned events, unsigned pages)
+static void rate_add(
+    struct decider *d, struct control_batch *b, struct wall at, unsigned events, unsigned pages)
 {
 	if (!events && !pages)
 		return;
@@ -340,11 +356,12 @@ static void rate_add(struct decider *d, struct control_batch *b, struct wall at,
 /* A page counts when a provider took it; a later proof of its arrival is not another one. */
 static unsigned pages_in(const struct record *rec, enum outcome outcome)
 {
-	return rec->type == RECORD_RECEIPT && rec->receipt.state == RECEIPT_ACCEPTED && outcome == OUTCOME_DONE;
+	return rec->type == RECORD_RECEIPT && rec->receipt.state == RECEIPT_ACCEPTED &&
+	       outcome == OUTCOME_DONE;
 }
 
-static enum err step_core(struct decider *d, const struct record *rec, struct control_batch *b,
-    enum outcome *ret_outcome)
+static enum err step_core(
+    struct decider *d, const struct record *rec, struct control_batch *b, enum outcome *ret_outcome)
 {
 	struct effects fx = effects_make(b->arena);
 	struct control_row row;
@@ -364,8 +381,8 @@ static enum err step_core(struct decider *d, const struct record *rec, struct co
 }
 
 /* The new directory is in force for this very step; if the step fails, the old one is again. */
-static enum err step_resources(struct decider *d, const struct record *rec, struct control_batch *b,
-    struct decided *ret)
+static enum err step_resources(
+    struct decider *d, const struct record *rec, struct control_batch *b, struct decided *ret)
 {
 	own(arena_close) struct arena *scratch = NULL;
 	struct arena *arena = NULL;
@@ -396,24 +413,28 @@ static enum err step_resources(struct decider *d, const struct record *rec, stru
 		return e;
 	}
 	resource_rows(b, rec, &plan);
-	audit(b, rec, rec->resources.actor, rec->resources.via, rec->resources.from, STR("change resources"),
-	    plan_subject(b, &plan));
-	e = resources_apply(d->set, &plan, rec->seq, rec->at, rec->resources.manager, rec->resources.actor);
+	audit(b, rec, rec->resources.actor, rec->resources.via, rec->resources.from,
+	    STR("change resources"), plan_subject(b, &plan));
+	e = resources_apply(
+	    d->set, &plan, rec->seq, rec->at, rec->resources.manager, rec->resources.actor);
 	arena_close(&d->arena);
 	d->arena = arena;
 	d->dir = dir;
 	ret->resources_changed = true;
-	/* Half a set of resources must not decide anything: the process ends and loads them again. */
+	/* Half a set of resources must not decide anything: the process ends and loads them again.
+	 */
 	assert(e == OK);
 	return OK;
 }
 
-enum err decider_step(struct decider *d, const struct record *rec, struct control_batch *b, struct decided *ret)
+enum err decider_step(
+    struct decider *d, const struct record *rec, struct control_batch *b, struct decided *ret)
 {
 	struct decided out = { .outcome = OUTCOME_DONE };
 	bool was_empty = b->count == 0;
 	assert(d->dir && rec->seq > b->decided_seq);
-	enum err e = rec->type == RECORD_RESOURCES ? step_resources(d, rec, b, &out) : step_core(d, rec, b, &out.outcome);
+	enum err e = rec->type == RECORD_RESOURCES ? step_resources(d, rec, b, &out)
+	                                           : step_core(d, rec, b, &out.outcome);
 	if (e != OK && (b->count > 0 || !was_empty))
 		return e;
 	if (surprise(e != OK, "engine/record cannot be decided")) {

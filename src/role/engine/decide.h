@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From inbox records to rows: the pager core with the directory in force, and beside it what the core does
- * not know: resources, sign-in data, the audit trail, figures by minute. Deterministic: the same records
- * into an empty store give the same rows, which a replay checks.
+ * From inbox records to rows: the pager core with the directory in force, and beside it what the
+ * core does not know: resources, sign-in data, the audit trail, figures by minute. Deterministic:
+ * the same records into an empty store give the same rows, which a replay checks.
  */
 #pragma once
 #include "incident/core.h"
@@ -21,19 +21,20 @@ struct decider_watch {
 must_check enum err decider_open(const struct mem *mem, struct zones *zones, uint64_t seed,
     const struct decider_watch *watch, struct decider **ret);
 void decider_close(struct decider **decider);
-/* Loads the open rows from the store and compiles the directory in force. watch sees the loaded messages and
- * alerts too. */
-must_check enum err decider_load(struct decider *d, struct control_store *store, struct control_mark *ret_mark);
+/* Loads the open rows from the store and compiles the directory in force. watch sees the loaded
+ * messages and alerts too. */
+must_check enum err decider_load(
+    struct decider *d, struct control_store *store, struct control_mark *ret_mark);
 
 struct decided {
 	enum outcome outcome;
-	bool skipped;           /* could not be decided at all: nothing was written for it */
+	bool skipped; /* could not be decided at all: nothing was written for it */
 	bool resources_changed;
 };
-/* Decides one record into the batch. ERR_LIMIT, ERR_NOMEM: nothing happened: give the batch away and try again
- * with an empty one; of an empty batch the record is skipped instead. */
-must_check enum err decider_step(struct decider *d, const struct record *rec, struct control_batch *batch,
-    struct decided *ret);
+/* Decides one record into the batch. ERR_LIMIT, ERR_NOMEM: nothing happened: give the batch away
+ * and try again with an empty one; of an empty batch the record is skipped instead. */
+must_check enum err decider_step(
+    struct decider *d, const struct record *rec, struct control_batch *batch, struct decided *ret);
 /* Completes the batch before it is given away. */
 void decider_finish(struct decider *d, struct control_batch *batch);
 

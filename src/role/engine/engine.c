@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The engine's life. Start: load what is open, decide what the last run left in the inbox, then append the
- * first records of this run (that it started, what the files manage, the way in for the first user) and, when
- * these are committed, open the doors. Stop: decide and commit what is there.
+ * The engine's life. Start: load what is open, decide what the last run left in the inbox, then
+ * append the first records of this run (that it started, what the files manage, the way in for the
+ * first user) and, when these are committed, open the doors. Stop: decide and commit what is there.
  */
 #include "role/engine/engine_priv.h"
 
@@ -145,7 +145,9 @@ static bool take_clean_mark(struct engine *e)
 
 static enum err open_inbox(struct engine *e, uint64_t decided)
 {
-	struct inbox_options options = { .notify = on_notify, .context = e, .keep_bytes = e->keep_bytes };
+	struct inbox_options options = {
+		.notify = on_notify, .context = e, .keep_bytes = e->keep_bytes
+	};
 	char dir[PATH_BYTES];
 	struct inbox_state st;
 	if (!path_of(e, "inbox", dir))
@@ -153,13 +155,15 @@ static enum err open_inbox(struct engine *e, uint64_t decided)
 	enum err err = inbox_open(e->mem, e->os, str_c(dir), &options, decided, &e->inbox);
 	if (err != OK) {
 		child_log(e->child, "error",
-		    "event=inbox-not-opened path=%s why=\"%s\" hint=\"the directory must be writable for this user\"", dir,
-		    err_text(err));
+		    "event=inbox-not-opened path=%s why=\"%s\" hint=\"the directory must be "
+		    "writable for this user\"",
+		    dir, err_text(err));
 		return err;
 	}
 	inbox_state(e->inbox, &st);
 	if (surprise(st.lost > 0, "engine/inbox ends before the store"))
-		child_log(e->child, "error", "event=inbox-lost records=%llu", (unsigned long long)st.lost);
+		child_log(e->child, "error", "event=inbox-lost records=%llu",
+		    (unsigned long long)st.lost);
 	e->walk_end = st.durable;
 	return inbox_walk_open(e->mem, e->os, str_c(dir), decided, &e->walk);
 }
@@ -175,7 +179,8 @@ static enum err open_stores(struct engine *e)
 		return ERR_IO;
 	enum err err = control_open(e->mem, e->os, str_c(e->data_dir), &options, &why, &e->store);
 	if (err != OK)
-		child_log(e->child, "error", "event=store-not-opened why=\"%.*s\"", STR_ARG(buf_str(&why)));
+		child_log(e->child, "error", "event=store-not-opened why=\"%.*s\"",
+		    STR_ARG(buf_str(&why)));
 	buf_free(&why);
 	if (err == OK)
 		err = firing_open(e->mem, seed, &e->firing);
@@ -231,8 +236,8 @@ static enum err engine_open(struct child *child, const struct json *config, void
 	e->mem = child_mem(child);
 	e->os = child_os(child);
 	e->body = buf_make(e->mem, BODY_BYTES);
-	/* The store's and the inbox's threads allocate little: no heaps of their own for them, and blocks of
-	 * batches go back when they are freed. */
+	/* The store's and the inbox's threads allocate little: no heaps of their own for them, and
+	 * blocks of batches go back when they are freed. */
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 	e->wake.woken = on_wake;
@@ -258,9 +263,11 @@ static enum err engine_open(struct child *child, const struct json *config, void
 	}
 	e->is_clean = take_clean_mark(e);
 	e->ballast_bytes = BALLAST_BYTES_MIN;
-	e->low_space = ballast_make(e->os, str_c(e->data_dir), BALLAST_BYTES_MIN, &e->ballast_bytes) != OK;
+	e->low_space =
+	    ballast_make(e->os, str_c(e->data_dir), BALLAST_BYTES_MIN, &e->ballast_bytes) != OK;
 	if (e->low_space)
-		child_log(e->child, "warning", "event=no-ballast effect=\"the disk is nearly full: events are refused\"");
+		child_log(e->child, "warning",
+		    "event=no-ballast effect=\"the disk is nearly full: events are refused\"");
 	loop_hook_add(e->loop, &e->hook);
 	loop_timer_after(e->loop, &e->second, SPAN_MS(100));
 	loop_wake_up(&e->wake);
@@ -273,7 +280,9 @@ static enum err engine_open(struct child *child, const struct json *config, void
 static void begin_boot(struct engine *e)
 {
 	struct record rec = { .type = RECORD_BOOT,
-		.boot = { .how = e->fresh ? STR("first") : e->is_clean ? STR("clean") : STR("crash"),
+		.boot = { .how = e->fresh      ? STR("first")
+		                 : e->is_clean ? STR("clean")
+		                               : STR("crash"),
 		    .version = str_c(e->version) } };
 	if (!todo_add(e, &rec, TODO_STARTUP))
 		engine_die(e, "out of memory");
@@ -301,7 +310,9 @@ static enum err take_files(struct engine *e, enum todo_kind kind)
 		    STR_ARG(faults.list[i].path), STR_ARG(faults.list[i].message));
 	if (conflicts)
 		child_log(e->child, "warning",
-		    "event=resources-skipped count=%zu why=\"another manager has resources of these names\"", conflicts);
+		    "event=resources-skipped count=%zu why=\"another manager has resources of "
+		    "these names\"",
+		    conflicts);
 	for (size_t i = 0; err == OK && i < count; i++) {
 		struct record rec = { .type = RECORD_RESOURCES, .resources = list[i] };
 		if (!todo_add(e, &rec, kind))
@@ -327,11 +338,12 @@ static bool has_link(struct engine *e, const char *path)
 	struct str user;
 	bool valid = false;
 	if (os_read_file(e->os, path, LINK_BYTES, &text) == OK) {
-		struct str token = str_trim(str_from(buf_str(&text), str_find(buf_str(&text), '#') + 1));
+		struct str token =
+		    str_trim(str_from(buf_str(&text), str_find(buf_str(&text), '#') + 1));
 		token_hash(token, &hex);
 		arena_reset(e->arena);
-		valid = engine_reader(e) &&
-		    control_one_time(engine_reader(e), buf_str(&hex), engine_stamp(e), e->arena, &user) == OK;
+		valid = engine_reader(e) && control_one_time(engine_reader(e), buf_str(&hex),
+		                                engine_stamp(e), e->arena, &user) == OK;
 	}
 	buf_free(&text);
 	buf_free(&hex);
@@ -346,8 +358,8 @@ static void publish_link(struct engine *e, struct buf *link, const char *path)
 		child_log(e->child, "warning", "event=first-sign-in-not-written path=%s", path);
 }
 
-/* Nobody can sign in yet: a link that lets one person in, once. It is said once; later starts name the file
- * that has it. The store knows only its hash. */
+/* Nobody can sign in yet: a link that lets one person in, once. It is said once; later starts name
+ * the file that has it. The store knows only its hash. */
 static void begin_sign_in(struct engine *e)
 {
 	unsigned char token[TOKEN_BYTES];
@@ -370,9 +382,12 @@ static void begin_sign_in(struct engine *e)
 	size_t start = link.len;
 	enc_base64url(&link, str_make((const char *)token, sizeof(token)));
 	token_hash(str_from(buf_str(&link), start), &hex);
-	struct record rec = { .type = RECORD_CREDENTIAL, .credential = { .type = CREDENTIAL_ONE_TIME,
-		.secret_hash = buf_str(&hex), .user = STR(""), .from = STR("engine"),
-		.expires = wall_add(engine_stamp(e), TOKEN_LIFE) } };
+	struct record rec = { .type = RECORD_CREDENTIAL,
+		.credential = { .type = CREDENTIAL_ONE_TIME,
+		    .secret_hash = buf_str(&hex),
+		    .user = STR(""),
+		    .from = STR("engine"),
+		    .expires = wall_add(engine_stamp(e), TOKEN_LIFE) } };
 	if (link.err == OK && hex.err == OK && todo_add(e, &rec, TODO_STARTUP))
 		publish_link(e, &link, path);
 	sodium_memzero(token, sizeof(token));
@@ -386,12 +401,14 @@ void engine_begin(struct engine *e)
 	begin_boot(e);
 	enum err err = take_files(e, TODO_STARTUP);
 	if (surprise(err != OK, "engine/slice refused at start"))
-		child_log(e->child, "error", "event=files-not-taken why=\"%s\" effect=\"the stored resources stay\"",
+		child_log(e->child, "error",
+		    "event=files-not-taken why=\"%s\" effect=\"the stored resources stay\"",
 		    err_text(err));
 	begin_sign_in(e);
 	if (e->fresh) {
-		struct record test = { .type = RECORD_TEST_PAGE, .test_page = { .user = STR(""), .contact = STR(""),
-			.actor = STR("installation") } };
+		struct record test = { .type = RECORD_TEST_PAGE,
+			.test_page = {
+			    .user = STR(""), .contact = STR(""), .actor = STR("installation") } };
 		if (!todo_add(e, &test, TODO_STARTUP))
 			engine_die(e, "out of memory");
 	}
@@ -403,7 +420,9 @@ void engine_ready(struct engine *e)
 	e->ready_at = loop_now(e->loop);
 	child_log(e->child, "notice", "event=ready open=%zu decided=%llu started=%s",
 	    core_incident_count(decider_core(e->decider)), (unsigned long long)e->decided_seq,
-	    e->fresh ? "first" : e->is_clean ? "clean" : "crash");
+	    e->fresh      ? "first"
+	    : e->is_clean ? "clean"
+	                  : "crash");
 	report_rules(e);
 }
 
@@ -441,18 +460,16 @@ static void engine_peer(void *self, enum role peer, struct chan *chan)
 	e->changed = true;
 }
 
-static bool engine_message(void *self, enum role peer, struct chan *chan, enum msg_type type, uint64_t id,
-    struct str body)
+static bool engine_message(
+    void *self, enum role peer, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
 {
 	struct engine *e = self;
 	(void)chan;
 	if (e->stopped)
 		return true;
 	switch (type) {
-	case MSG_SUBMIT:
-		return intake_submit(e, peer, id, body);
-	case MSG_COMMAND:
-		return intake_command(e, peer, id, body);
+	case MSG_SUBMIT: return intake_submit(e, peer, id, body);
+	case MSG_COMMAND: return intake_command(e, peer, id, body);
 	case MSG_RULE_GROUP:
 		if (peer == ROLE_TELEMETRY)
 			watch_rule_group(e, body);
@@ -461,15 +478,13 @@ static bool engine_message(void *self, enum role peer, struct chan *chan, enum m
 		if (peer == ROLE_NOTIFIER)
 			pages_holding(e, body);
 		return true;
-	case MSG_RECEIPT:
-		return peer != ROLE_NOTIFIER || pages_receipt(e, body);
-	default:
-		e->counts.invalid++;
-		return true;
+	case MSG_RECEIPT: return peer != ROLE_NOTIFIER || pages_receipt(e, body);
+	default: e->counts.invalid++; return true;
 	}
 }
 
-/* Everything that was taken is made durable, decided and committed. False: the disk did not let us, in time. */
+/* Everything that was taken is made durable, decided and committed. False: the disk did not let us,
+ * in time. */
 static bool drain(struct engine *e)
 {
 	struct mono end = mono_add(e->os->mono(e->os), STOP_WAIT);
@@ -497,7 +512,8 @@ static void engine_stop(void *self)
 	bool clean = drain(e);
 	e->stopped = true;
 	if (clean && path_of(e, "clean", path))
-		ignore_err(os_replace_file(e->os, path, STR("1\n"), 0600), "the next start then says that it was a crash");
+		ignore_err(os_replace_file(e->os, path, STR("1\n"), 0600),
+		    "the next start then says that it was a crash");
 	inbox_close(&e->inbox);
 	control_close(&e->store);
 	child_exit(e->child, 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The engine as a process of its own, started as quisd starts it; the test is its parent, and plays web,
- * notifier, telemetry and auditor over real channels. What it has said is then looked up in its store.
+ * The engine as a process of its own, started as quisd starts it; the test is its parent, and plays
+ * web, notifier, telemetry and auditor over real channels. What it has said is then looked up in
+ * its store.
  */
 #include "role/engine/engine.h"
 
@@ -32,15 +33,20 @@
 
 static const char slice_form[] =
     "{\"data_dir\":\"%s\",\"base_url\":\"http://quis.test\",\"version\":\"test\","
-    "\"providers\":[{\"name\":\"mail\",\"type\":\"email\"},{\"name\":\"console\",\"type\":\"console\"}],"
+    "\"providers\":[{\"name\":\"mail\",\"type\":\"email\"},{\"name\":\"console\",\"type\":"
+    "\"console\"}],"
     "\"fallback\":[{\"name\":\"console\",\"type\":\"console\",\"address\":\"\"}],"
     "\"resources\":["
-    "{\"kind\":\"User\",\"name\":\"ana\",\"body\":{\"kind\":\"User\",\"name\":\"ana\",\"email\":\"ana@example.com\","
+    "{\"kind\":\"User\",\"name\":\"ana\",\"body\":{\"kind\":\"User\",\"name\":\"ana\",\"email\":"
+    "\"ana@example.com\","
     "\"contacts\":[{\"name\":\"mail\",\"type\":\"email\",\"address\":\"ana@example.com\"}],"
-    "\"notify\":{\"high\":[{\"after\":\"0m\",\"contact\":\"mail\"}],\"low\":[{\"after\":\"0m\",\"contact\":\"mail\"}]}}},"
-    "{\"kind\":\"EscalationPolicy\",\"name\":\"web\",\"body\":{\"kind\":\"EscalationPolicy\",\"name\":\"web\","
+    "\"notify\":{\"high\":[{\"after\":\"0m\",\"contact\":\"mail\"}],\"low\":[{\"after\":\"0m\","
+    "\"contact\":\"mail\"}]}}},"
+    "{\"kind\":\"EscalationPolicy\",\"name\":\"web\",\"body\":{\"kind\":\"EscalationPolicy\","
+    "\"name\":\"web\","
     "\"steps\":[{\"targets\":[{\"user\":\"ana\"}],\"delay\":\"5m\"}],\"loops\":2}},"
-    "{\"kind\":\"Service\",\"name\":\"web\",\"body\":{\"kind\":\"Service\",\"name\":\"web\",\"escalation_policy\":\"web\","
+    "{\"kind\":\"Service\",\"name\":\"web\",\"body\":{\"kind\":\"Service\",\"name\":\"web\","
+    "\"escalation_policy\":\"web\","
     "\"integrations\":[{\"name\":\"events\",\"key\":\"" KEY "\"}]}}%s]}";
 
 /* A word that the notifier plays. */
@@ -51,7 +57,7 @@ struct held {
 
 struct rig {
 	char dir[200];
-	char extra[4000];       /* more resources of the slice */
+	char extra[4000]; /* more resources of the slice */
 	pid_t pid;
 	int control;
 	struct loop *loop;
@@ -64,14 +70,14 @@ struct rig {
 
 	/* web */
 	uint64_t next_id, submit_ok, submit_not_ok, last_submit_code;
-	uint64_t answered;      /* id of the last answer */
+	uint64_t answered;       /* id of the last answer */
 	unsigned char *accepted; /* by event number: 202 was said */
 	uint64_t command_code, command_outcome, command_id;
 	char command_text[8192];
 	uint64_t changed;
 
 	/* notifier */
-	bool sleepy;            /* takes pages, says nothing */
+	bool sleepy; /* takes pages, says nothing */
 	uint64_t sends, confirms, tests, duplicates_marked;
 	struct page last_page;
 	char last_title[300], last_user[100], last_message[32], last_details[2000];
@@ -136,7 +142,8 @@ static void send_config(struct rig *g)
 	control_send(g, &c, fd);
 }
 
-static bool on_message(void *context, struct chan *chan, enum msg_type type, uint64_t id, struct str body);
+static bool on_message(
+    void *context, struct chan *chan, enum msg_type type, uint64_t id, struct str body);
 static void on_gone(void *context, struct chan *chan, const char *why)
 {
 	struct rig *g = context;
@@ -154,7 +161,8 @@ static void connect_peer(struct rig *g, enum role role)
 	assert_int_equal(fdpass_pair(true, ends), OK);
 	if (g->chans[role])
 		chan_close(&g->chans[role]);
-	assert_int_equal(chan_open(&mem_system, g->loop, ends[0], &chan_handlers, g, &g->chans[role]), OK);
+	assert_int_equal(
+	    chan_open(&mem_system, g->loop, ends[0], &chan_handlers, g, &g->chans[role]), OK);
 	struct control c = { .type = CONTROL_PEER, .peer = role, .generation = ++generation };
 	control_send(g, &c, ends[1]);
 	if (role != ROLE_NOTIFIER)
@@ -176,8 +184,10 @@ static void start(struct rig *g)
 	g->pid = fork();
 	assert_true(g->pid >= 0);
 	if (g->pid == 0) {
-		static const struct sandbox_path paths[] = { { "@/control", true }, { "/usr/share/zoneinfo", false } };
-		static const struct sandbox sandbox = { SANDBOX_THREADS, paths, ARRAY_COUNT(paths) };
+		static const struct sandbox_path paths[] = { { "@/control", true },
+			{ "/usr/share/zoneinfo", false } };
+		static const struct sandbox sandbox = { SANDBOX_THREADS, paths,
+			ARRAY_COUNT(paths) };
 		if (!g->chatty && !freopen("/dev/null", "w", stderr))
 			_exit(90);
 		dup2(ends[1], 3);
@@ -215,14 +225,14 @@ static void kill_engine(struct rig *g)
 }
 
 #define TURN SPAN_MS(20)
-#define UNTIL(g, condition)                                                                        \
-	do {                                                                                       \
-		int64_t end_ = os_linux.mono(&os_linux).ns + 20 * NS_PER_S;                        \
-		while (!(condition)) {                                                             \
-			assert_int_equal(loop_turn((g)->loop, TURN), OK);                          \
-			assert_true(os_linux.mono(&os_linux).ns < end_);                           \
-			assert_false((g)->gone);                                                   \
-		}                                                                                  \
+#define UNTIL(g, condition)                                                 \
+	do {                                                                \
+		int64_t end_ = os_linux.mono(&os_linux).ns + 20 * NS_PER_S; \
+		while (!(condition)) {                                      \
+			assert_int_equal(loop_turn((g)->loop, TURN), OK);   \
+			assert_true(os_linux.mono(&os_linux).ns < end_);    \
+			assert_false((g)->gone);                            \
+		}                                                           \
 	} while (0)
 
 static void stop(struct rig *g)
@@ -239,14 +249,21 @@ static void stop(struct rig *g)
 
 /* ---- the peers' parts ---- */
 
-static void send_receipt(struct rig *g, const struct id *id, uint32_t attempt, enum receipt_state state)
+static void send_receipt(
+    struct rig *g, const struct id *id, uint32_t attempt, enum receipt_state state)
 {
-	struct record rec = { .type = RECORD_RECEIPT, .receipt = { .message = *id, .attempt = attempt, .state = state,
-		.provider = STR("mail"), .reference = STR("ref-1"), .error = STR("") } };
+	struct record rec = { .type = RECORD_RECEIPT,
+		.receipt = { .message = *id,
+		    .attempt = attempt,
+		    .state = state,
+		    .provider = STR("mail"),
+		    .reference = STR("ref-1"),
+		    .error = STR("") } };
 	buf_clear(&g->body);
 	record_encode(&g->body, &rec);
 	if (g->chans[ROLE_NOTIFIER])
-		assert_int_equal(chan_send(g->chans[ROLE_NOTIFIER], MSG_RECEIPT, 0, buf_str(&g->body)), OK);
+		assert_int_equal(
+		    chan_send(g->chans[ROLE_NOTIFIER], MSG_RECEIPT, 0, buf_str(&g->body)), OK);
 }
 
 static void take_page(struct rig *g, struct str body)
@@ -291,28 +308,19 @@ static void take_answer(struct rig *g, enum msg_type type, uint64_t id, struct s
 	assert_int_equal(rd_done(&r), OK);
 }
 
-static bool on_message(void *context, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
+static bool on_message(
+    void *context, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
 {
 	struct rig *g = context;
 	struct rd r = rd_make(body);
 	(void)chan;
 	switch (type) {
 	case MSG_SUBMIT_ANSWER:
-	case MSG_COMMAND_ANSWER:
-		take_answer(g, type, id, body);
-		break;
-	case MSG_CHANGED:
-		g->changed++;
-		break;
-	case MSG_SEND:
-		take_page(g, body);
-		break;
-	case MSG_CANCEL:
-		g->cancels++;
-		break;
-	case MSG_RECEIPT_CONFIRM:
-		g->confirms++;
-		break;
+	case MSG_COMMAND_ANSWER: take_answer(g, type, id, body); break;
+	case MSG_CHANGED: g->changed++; break;
+	case MSG_SEND: take_page(g, body); break;
+	case MSG_CANCEL: g->cancels++; break;
+	case MSG_RECEIPT_CONFIRM: g->confirms++; break;
 	case MSG_RULES:
 		g->rules_version = rd_u64(&r);
 		struct str rules = rd_str(&r, 1 << 20);
@@ -324,19 +332,25 @@ static bool on_message(void *context, struct chan *chan, enum msg_type type, uin
 		g->decided = rd_u64(&r);
 		g->age = rd_i64(&r);
 		break;
-	default:
-		break;
+	default: break;
 	}
 	return true;
 }
 
-static uint64_t submit(struct rig *g, const char *key, enum event_action action, const char *routing_key)
+static uint64_t submit(
+    struct rig *g, const char *key, enum event_action action, const char *routing_key)
 {
-	struct record rec = { .type = RECORD_EVENT, .event = { .routing_key = str_c(routing_key), .action = action,
-		.dedup_key = str_c(key), .summary = str_c(key), .source = STR("test"), .severity = SEVERITY_CRITICAL,
-		.details = STR("{\"payload\":{\"summary\":\"s\",\"source\":\"db-1\",\"custom_details\":{\"a\":1}},"
-			       "\"client\":\"tester\"}"),
-		.via = STR("v2") } };
+	struct record rec = { .type = RECORD_EVENT,
+		.event = { .routing_key = str_c(routing_key),
+		    .action = action,
+		    .dedup_key = str_c(key),
+		    .summary = str_c(key),
+		    .source = STR("test"),
+		    .severity = SEVERITY_CRITICAL,
+		    .details = STR("{\"payload\":{\"summary\":\"s\",\"source\":\"db-1\",\"custom_"
+		                   "details\":{\"a\":1}},"
+		                   "\"client\":\"tester\"}"),
+		    .via = STR("v2") } };
 	buf_clear(&g->body);
 	record_encode(&g->body, &rec);
 	assert_int_equal(g->body.err, OK);
@@ -401,7 +415,8 @@ static void remove_tree(const char *path)
 	own(arena_close) struct arena *a = NULL;
 	struct str *names;
 	size_t count;
-	if (arena_open(&mem_system, 1 << 22, &a) != OK || os_list_dir(path, a, &names, &count) != OK)
+	if (arena_open(&mem_system, 1 << 22, &a) != OK ||
+	    os_list_dir(path, a, &names, &count) != OK)
 		return;
 	for (size_t i = 0; i < count; i++) {
 		char child[600];
@@ -462,8 +477,12 @@ static void test_event_to_receipt(void **state)
 	struct control_reader *r = open_reader(g);
 	struct incident inc = newest(g, r);
 	assert_int_equal(inc.status, INCIDENT_TRIGGERED);
-	struct record ack = { .type = RECORD_COMMAND, .command = { .type = COMMAND_ACKNOWLEDGE, .incident = inc.id,
-		.actor = STR("ana"), .via = STR("ui"), .from = STR("127.0.0.1") } };
+	struct record ack = { .type = RECORD_COMMAND,
+		.command = { .type = COMMAND_ACKNOWLEDGE,
+		    .incident = inc.id,
+		    .actor = STR("ana"),
+		    .via = STR("ui"),
+		    .from = STR("127.0.0.1") } };
 	command(g, &ack);
 	assert_int_equal(g->command_code, SUBMIT_OK);
 	assert_int_equal(g->command_outcome, 0);
@@ -479,7 +498,8 @@ static void test_event_to_receipt(void **state)
 	assert_true(str_eq(messages[0].reference, STR("ref-1")));
 	struct alert *alerts;
 	bool more;
-	assert_int_equal(control_alerts(r, &inc.id, true, 10, 0, g->arena, &alerts, &count, &more), OK);
+	assert_int_equal(
+	    control_alerts(r, &inc.id, true, 10, 0, g->arena, &alerts, &count, &more), OK);
 	assert_int_equal(count, 1);
 	assert_true(str_eq(alerts[0].dedup_key, STR("disk full")));
 	assert_true(alerts[0].details.len > 10);
@@ -526,10 +546,16 @@ static void test_refusals(void **state)
 	stop(g);
 }
 
-static struct record resources_record(const struct record_resource *list, uint32_t count, struct str via)
+static struct record resources_record(
+    const struct record_resource *list, uint32_t count, struct str via)
 {
-	return (struct record){ .type = RECORD_RESOURCES, .resources = { .manager = MANAGER_APPLY, .actor = STR("admin"),
-		.via = via, .from = STR("127.0.0.1"), .resources = list, .resource_count = count } };
+	return (struct record){ .type = RECORD_RESOURCES,
+		.resources = { .manager = MANAGER_APPLY,
+		    .actor = STR("admin"),
+		    .via = via,
+		    .from = STR("127.0.0.1"),
+		    .resources = list,
+		    .resource_count = count } };
 }
 
 static void test_resources(void **state)
@@ -537,9 +563,11 @@ static void test_resources(void **state)
 	struct rig *g = *state;
 	start(g);
 	wait_ready(g);
-	struct record_resource bo = { .kind = STR("User"), .name = STR("bo"),
-		.body = STR("{\"kind\":\"User\",\"name\":\"bo\",\"email\":\"bo@example.com\",\"contacts\":[{\"name\":\"mail\","
-			    "\"type\":\"email\",\"address\":\"bo@example.com\"}]}") };
+	struct record_resource bo = { .kind = STR("User"),
+		.name = STR("bo"),
+		.body = STR("{\"kind\":\"User\",\"name\":\"bo\",\"email\":\"bo@example.com\","
+		            "\"contacts\":[{\"name\":\"mail\","
+		            "\"type\":\"email\",\"address\":\"bo@example.com\"}]}") };
 	struct record rec = resources_record(&bo, 1, STR("dry-run:api"));
 	command(g, &rec);
 	assert_int_equal(g->command_code, SUBMIT_OK);
@@ -569,16 +597,21 @@ static void test_resources(void **state)
 	assert_int_equal(g->command_code, SUBMIT_CONFLICT);
 	assert_non_null(strstr(g->command_text, "managed by file"));
 	/* A reference that leads nowhere. */
-	struct record_resource policy = { .kind = STR("EscalationPolicy"), .name = STR("p"),
-		.body = STR("{\"kind\":\"EscalationPolicy\",\"name\":\"p\",\"steps\":[{\"targets\":[{\"user\":\"nobody\"}],"
-			    "\"delay\":\"5m\"}]}") };
+	struct record_resource policy = { .kind = STR("EscalationPolicy"),
+		.name = STR("p"),
+		.body = STR("{\"kind\":\"EscalationPolicy\",\"name\":\"p\",\"steps\":[{\"targets\":"
+		            "[{\"user\":\"nobody\"}],"
+		            "\"delay\":\"5m\"}]}") };
 	rec = resources_record(&policy, 1, STR("api"));
 	command(g, &rec);
 	assert_int_equal(g->command_code, SUBMIT_INVALID);
 	assert_non_null(strstr(g->command_text, "nobody"));
-	/* A reload that takes the policy's user away is refused and changes nothing; one that adds is taken. */
-	snprintf(g->extra, sizeof(g->extra), ",{\"kind\":\"User\",\"name\":\"cy\",\"body\":{\"kind\":\"User\",\"name\":\"cy\","
-		 "\"email\":\"cy@example.com\",\"contacts\":[{\"name\":\"mail\",\"type\":\"email\",\"address\":\"c@e.org\"}]}}");
+	/* A reload that takes the policy's user away is refused and changes nothing; one that adds
+	 * is taken. */
+	snprintf(g->extra, sizeof(g->extra),
+	    ",{\"kind\":\"User\",\"name\":\"cy\",\"body\":{\"kind\":\"User\",\"name\":\"cy\","
+	    "\"email\":\"cy@example.com\",\"contacts\":[{\"name\":\"mail\",\"type\":\"email\","
+	    "\"address\":\"c@e.org\"}]}}");
 	send_config(g);
 	UNTIL(g, control_resources(r, STR("User"), g->arena, &list, &count) == OK && count == 3);
 	assert_true(str_eq(list[2].name, STR("cy")));
@@ -604,8 +637,11 @@ static void test_one_time_link(void **state)
 	unsigned char hash[32];
 	crypto_hash_sha256(hash, (const unsigned char *)token.ptr, token.len);
 	enc_hex(&hex, str_make((const char *)hash, sizeof(hash)));
-	struct record used = { .type = RECORD_CREDENTIAL, .credential = { .type = CREDENTIAL_ONE_TIME_USED,
-		.secret_hash = STR("0000"), .user = STR("ana"), .from = STR("") } };
+	struct record used = { .type = RECORD_CREDENTIAL,
+		.credential = { .type = CREDENTIAL_ONE_TIME_USED,
+		    .secret_hash = STR("0000"),
+		    .user = STR("ana"),
+		    .from = STR("") } };
 	command(g, &used);
 	assert_int_equal(g->command_code, SUBMIT_NOT_FOUND);
 	/* A restart does not make another one. */
@@ -621,8 +657,11 @@ static void test_one_time_link(void **state)
 	command(g, &used);
 	assert_int_equal(g->command_code, SUBMIT_NOT_FOUND);
 	/* With a password set, the next start needs no link. */
-	struct record password = { .type = RECORD_CREDENTIAL, .credential = { .type = CREDENTIAL_PASSWORD,
-		.secret_hash = STR("$argon2id$x"), .user = STR("ana"), .from = STR("") } };
+	struct record password = { .type = RECORD_CREDENTIAL,
+		.credential = { .type = CREDENTIAL_PASSWORD,
+		    .secret_hash = STR("$argon2id$x"),
+		    .user = STR("ana"),
+		    .from = STR("") } };
 	command(g, &password);
 	assert_int_equal(g->command_code, SUBMIT_OK);
 	stop(g);
@@ -686,7 +725,8 @@ static void send_rules(struct rig *g, const char *group, const char *labels, int
 		put_str(&g->body, STR(""));
 		put_str(&g->body, STR("above"));
 	}
-	assert_int_equal(chan_send(g->chans[ROLE_TELEMETRY], MSG_RULE_GROUP, 0, buf_str(&g->body)), OK);
+	assert_int_equal(
+	    chan_send(g->chans[ROLE_TELEMETRY], MSG_RULE_GROUP, 0, buf_str(&g->body)), OK);
 }
 
 static uint64_t open_count(struct rig *g, struct control_reader *r)
@@ -701,8 +741,9 @@ static void test_rules(void **state)
 {
 	struct rig *g = *state;
 	char labels[400];
-	snprintf(g->extra, sizeof(g->extra), ",{\"kind\":\"Alert\",\"name\":\"load\",\"body\":{\"kind\":\"Alert\",\"name\":\"load\","
-		 "\"service\":\"web\",\"query\":\"avg(load1)\",\"above\":0.5}}");
+	snprintf(g->extra, sizeof(g->extra),
+	    ",{\"kind\":\"Alert\",\"name\":\"load\",\"body\":{\"kind\":\"Alert\",\"name\":\"load\","
+	    "\"service\":\"web\",\"query\":\"avg(load1)\",\"above\":0.5}}");
 	start(g);
 	wait_ready(g);
 	UNTIL(g, g->rules_version > 0);
@@ -748,8 +789,9 @@ static void test_rules(void **state)
 /* Every table's rows as text, but for what belongs to a run and not to the history. */
 static void dump(const char *dir, struct buf *out)
 {
-	static const char *const tables[] = { "incident", "alert", "message", "timer", "log_entry", "proof",
-		"change_event", "resource", "credential", "session", "one_time", "audit", "rate" };
+	static const char *const tables[] = { "incident", "alert", "message", "timer", "log_entry",
+		"proof", "change_event", "resource", "credential", "session", "one_time", "audit",
+		"rate" };
 	char path[300];
 	sqlite3 *db;
 	snprintf(path, sizeof(path), "%s/control/control.db", dir);
@@ -758,7 +800,8 @@ static void dump(const char *dir, struct buf *out)
 		char sql[200];
 		sqlite3_stmt *s;
 		if (i == ARRAY_COUNT(tables))
-			snprintf(sql, sizeof(sql), "SELECT * FROM meta WHERE key <> 'epoch' ORDER BY 1");
+			snprintf(
+			    sql, sizeof(sql), "SELECT * FROM meta WHERE key <> 'epoch' ORDER BY 1");
 		else
 			snprintf(sql, sizeof(sql), "SELECT * FROM %s ORDER BY 1, 2", tables[i]);
 		assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
@@ -780,7 +823,9 @@ static void check_replay(struct rig *g)
 	snprintf(inbox, sizeof(inbox), "%s/control/inbox", g->dir);
 	snprintf(other, sizeof(other), "%s/replay", g->dir);
 	mkdir(other, 0700);
-	assert_int_equal(engine_replay(&mem_system, &os_linux, str_c(inbox), str_c(other), "/usr/share/zoneinfo", &records), OK);
+	assert_int_equal(engine_replay(&mem_system, &os_linux, str_c(inbox), str_c(other),
+	                     "/usr/share/zoneinfo", &records),
+	    OK);
 	assert_true(records > 10);
 	struct buf a = buf_make(&mem_system, 1u << 30), b = buf_make(&mem_system, 1u << 30);
 	dump(g->dir, &a);
@@ -805,18 +850,25 @@ static int64_t random_ns(int64_t most)
 	return (int64_t)(v % (uint64_t)most);
 }
 
-/* Keeps `width` events under way for so long; events resolve and acknowledge others now and then. */
+/* Keeps `width` events under way for so long; events resolve and acknowledge others now and then.
+ */
 static void stream(struct rig *g, unsigned width, int64_t ns)
 {
 	int64_t end = os_linux.mono(&os_linux).ns + ns;
 	uint64_t sent = g->next_id, done = g->submit_ok + g->submit_not_ok;
 	while (os_linux.mono(&os_linux).ns < end && !g->gone) {
-		while (g->next_id - sent < g->submit_ok + g->submit_not_ok - done + width && g->next_id + 1 < EVENTS_MAX) {
+		while (g->next_id - sent < g->submit_ok + g->submit_not_ok - done + width &&
+		       g->next_id + 1 < EVENTS_MAX) {
 			char key[32];
 			uint64_t n = g->next_id + 1;
 			bool other = n % 7 == 0;
-			snprintf(key, sizeof(key), "e%llu", (unsigned long long)(other ? n - 5 : n));
-			if (!submit(g, key, !other ? EVENT_TRIGGER : n % 14 ? EVENT_RESOLVE : EVENT_ACKNOWLEDGE, KEY))
+			snprintf(
+			    key, sizeof(key), "e%llu", (unsigned long long)(other ? n - 5 : n));
+			if (!submit(g, key,
+			        !other   ? EVENT_TRIGGER
+			        : n % 14 ? EVENT_RESOLVE
+			                 : EVENT_ACKNOWLEDGE,
+			        KEY))
 				break;
 		}
 		assert_int_equal(loop_turn(g->loop, SPAN_MS(1)), OK);
@@ -830,12 +882,14 @@ static void check_accepted(struct rig *g)
 	sqlite3_stmt *s;
 	snprintf(path, sizeof(path), "%s/control/control.db", g->dir);
 	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, "SELECT dedup_key FROM alert", -1, &s, NULL), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_prepare_v2(db, "SELECT dedup_key FROM alert", -1, &s, NULL), SQLITE_OK);
 	unsigned char *there = calloc(EVENTS_MAX, 1);
 	while (sqlite3_step(s) == SQLITE_ROW) {
 		uint64_t n;
 		struct str key = str_c((const char *)sqlite3_column_text(s, 0));
-		if (key.len > 1 && key.ptr[0] == 'e' && str_u64(str_from(key, 1), &n) == OK && n < EVENTS_MAX)
+		if (key.len > 1 && key.ptr[0] == 'e' && str_u64(str_from(key, 1), &n) == OK &&
+		    n < EVENTS_MAX)
 			there[n] = 1;
 	}
 	sqlite3_finalize(s);
@@ -879,14 +933,19 @@ static void test_replay(void **state)
 	start(g);
 	wait_ready(g);
 	stream(g, 16, 300 * NS_PER_MS);
-	struct record_resource bo = { .kind = STR("User"), .name = STR("bo"),
-		.body = STR("{\"kind\":\"User\",\"name\":\"bo\",\"email\":\"bo@example.com\",\"contacts\":[{\"name\":\"mail\","
-			    "\"type\":\"email\",\"address\":\"bo@example.com\"}]}") };
+	struct record_resource bo = { .kind = STR("User"),
+		.name = STR("bo"),
+		.body = STR("{\"kind\":\"User\",\"name\":\"bo\",\"email\":\"bo@example.com\","
+		            "\"contacts\":[{\"name\":\"mail\","
+		            "\"type\":\"email\",\"address\":\"bo@example.com\"}]}") };
 	struct record rec = resources_record(&bo, 1, STR("api"));
 	command(g, &rec);
 	assert_int_equal(g->command_code, SUBMIT_OK);
-	struct record session = { .type = RECORD_CREDENTIAL, .credential = { .type = CREDENTIAL_SESSION, .user = STR("bo"),
-		.secret_hash = STR("ab12"), .expires = { INT64_MAX } } };
+	struct record session = { .type = RECORD_CREDENTIAL,
+		.credential = { .type = CREDENTIAL_SESSION,
+		    .user = STR("bo"),
+		    .secret_hash = STR("ab12"),
+		    .expires = { INT64_MAX } } };
 	command(g, &session);
 	stop(g);
 	start(g); /* a boot in the middle */
@@ -901,7 +960,8 @@ static void bench_memory(struct rig *g)
 	char path[100];
 	struct buf b = buf_make(&mem_system, 1 << 16);
 	struct control_reader *r = open_reader(g);
-	for (int64_t end = os_linux.mono(&os_linux).ns + 3 * NS_PER_S; os_linux.mono(&os_linux).ns < end;)
+	for (int64_t end = os_linux.mono(&os_linux).ns + 3 * NS_PER_S;
+	     os_linux.mono(&os_linux).ns < end;)
 		assert_int_equal(loop_turn(g->loop, TURN), OK);
 	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)g->pid);
 	assert_int_equal(os_read_file(&os_linux, path, 1 << 16, &b), OK);

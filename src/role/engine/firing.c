@@ -57,8 +57,8 @@ void firing_key(struct buf *b, struct str rule, struct str labels)
 		return;
 	struct hash128 h = hash128(labels, hash64(rule, 0));
 	buf_clear(b);
-	buf_printf(b, "rule:%.*s#%016llx%016llx", STR_ARG(str_utf8_first(rule, 200)), (unsigned long long)h.hi,
-	    (unsigned long long)h.lo);
+	buf_printf(b, "rule:%.*s#%016llx%016llx", STR_ARG(str_utf8_first(rule, 200)),
+	    (unsigned long long)h.hi, (unsigned long long)h.lo);
 }
 
 struct firing_entry *firing_find(struct firing *f, struct str key)
@@ -75,9 +75,11 @@ static struct str put(char **p, struct str s)
 	return out;
 }
 
-struct firing_entry *firing_add(struct firing *f, struct str key, struct str rule, struct str labels)
+struct firing_entry *firing_add(
+    struct firing *f, struct str key, struct str rule, struct str labels)
 {
-	struct firing_entry *entry = mem_new(f->mem, 1, sizeof(*entry) + key.len + rule.len + labels.len);
+	struct firing_entry *entry =
+	    mem_new(f->mem, 1, sizeof(*entry) + key.len + rule.len + labels.len);
 	if (!entry)
 		return NULL;
 	char *p = (char *)(entry + 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Firing alerts: the key is the core's, whatever the labels; what is loaded is known; what somebody resolved
- * by hand stays quiet for its hour.
+ * Firing alerts: the key is the core's, whatever the labels; what is loaded is known; what somebody
+ * resolved by hand stays quiet for its hour.
  */
 #include "role/engine/firing.h"
 
@@ -19,18 +19,29 @@ static void core_key(struct str rule, struct str labels, char out[2000])
 	struct arena *a = NULL;
 	struct core *core = NULL;
 	struct core_limits limits = { 100, 100, 100, 0 };
-	struct contact console = { .name = STR("console"), .type = CONTACT_CONSOLE, .address = STR(""), .provider = STR("") };
+	struct contact console = { .name = STR("console"),
+		.type = CONTACT_CONSOLE,
+		.address = STR(""),
+		.provider = STR("") };
 	struct provider provider = { STR("console"), CONTACT_CONSOLE };
-	struct directory dir = { .providers = &provider, .provider_count = 1, .fallback = &console, .fallback_count = 1,
+	struct directory dir = { .providers = &provider,
+		.provider_count = 1,
+		.fallback = &console,
+		.fallback_count = 1,
 		.base_url = STR("") };
 	enum outcome outcome;
 	assert_int_equal(core_open(&mem_system, limits, &core), OK);
 	assert_int_equal(arena_open(&mem_system, 1 << 20, &a), OK);
 	core_set_directory(core, &dir);
-	struct record_rule_state state = { .rule = rule, .labels = labels, .firing = true, .summary = STR("s"),
-		.annotations = STR(""), .reason = STR("above") };
-	struct record rec = { .seq = 1, .at = { NS_PER_S }, .type = RECORD_RULES,
-		.rules = { STR("g"), &state, 1 } };
+	struct record_rule_state state = { .rule = rule,
+		.labels = labels,
+		.firing = true,
+		.summary = STR("s"),
+		.annotations = STR(""),
+		.reason = STR("above") };
+	struct record rec = {
+		.seq = 1, .at = { NS_PER_S }, .type = RECORD_RULES, .rules = { STR("g"), &state, 1 }
+	};
 	struct effects fx = effects_make(a);
 	assert_int_equal(core_step(core, &rec, &fx, &outcome), OK);
 	out[0] = '\0';
@@ -66,7 +77,10 @@ static void test_key_is_the_cores(void **state)
 
 static struct alert row(const char *source, const char *dedup, enum alert_status status, int64_t at)
 {
-	return (struct alert){ .source_key = str_c(source), .dedup_key = str_c(dedup), .status = status, .changed_at = { at } };
+	return (struct alert){ .source_key = str_c(source),
+		.dedup_key = str_c(dedup),
+		.status = status,
+		.changed_at = { at } };
 }
 
 static void test_rows(void **state)
@@ -94,7 +108,8 @@ static void test_rows(void **state)
 	firing_row(f, &a);
 	assert_false(entry->quiet);
 	/* A hashed key does not tell its labels. */
-	struct alert h = row("rule:long", "rule:long#00112233445566778899aabbccddeeff", ALERT_TRIGGERED, 1);
+	struct alert h =
+	    row("rule:long", "rule:long#00112233445566778899aabbccddeeff", ALERT_TRIGGERED, 1);
 	firing_row(f, &h);
 	assert_int_equal(firing_find(f, h.dedup_key)->labels.len, 0);
 	firing_remove(f, entry);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The conversation with the notifier. A message that is intended gets a HANDOVER record (a bounded window of
- * them); deciding it makes the message sending, and when that is committed it goes out. What had gone to a
- * notifier that ended and is not held by the next one is in doubt: a receipt UNKNOWN is recorded for it, and the
- * core sends it again, marked as a possible duplicate.
+ * The conversation with the notifier. A message that is intended gets a HANDOVER record (a bounded
+ * window of them); deciding it makes the message sending, and when that is committed it goes out.
+ * What had gone to a notifier that ended and is not held by the next one is in doubt: a receipt
+ * UNKNOWN is recorded for it, and the core sends it again, marked as a possible duplicate.
  */
 #include "role/engine/engine_priv.h"
 
@@ -67,7 +67,8 @@ void pages_row(struct engine *e, const struct message *row)
 	assert(e->flight_count < FLIGHTS_MAX);
 	f = &e->flights[e->flight_count++];
 	*f = (struct flight){ .id = row->id, .seq = e->deciding_seq, .attempt = row->attempt };
-	f->sent = e->deciding_seq == 0; /* loaded: a former run committed it, so it may have gone out */
+	f->sent =
+	    e->deciding_seq == 0; /* loaded: a former run committed it, so it may have gone out */
 	flight_fill(e, f, row);
 	e->flights_changed = true;
 }
@@ -82,8 +83,7 @@ void pages_close(struct engine *e)
 
 struct control_reader *engine_reader(struct engine *e)
 {
-	if (!e->reader &&
-	    control_reader_open(e->mem, e->os, str_c(e->data_dir), &e->reader) != OK)
+	if (!e->reader && control_reader_open(e->mem, e->os, str_c(e->data_dir), &e->reader) != OK)
 		e->reader = NULL;
 	return e->reader;
 }
@@ -105,7 +105,8 @@ static void facts_of_alert(struct arena *a, struct page *p, const struct alert *
 	p->severity = alert->severity;
 	if (alert->details.len == 0 || alert->details.len > PAGE_DETAILS_MAX)
 		return;
-	if (json_read(a, alert->details, JSON_DEPTH_MAX, &root, NULL) != OK || !json_is(root, JSON_OBJECT))
+	if (json_read(a, alert->details, JSON_DEPTH_MAX, &root, NULL) != OK ||
+	    !json_is(root, JSON_OBJECT))
 		return;
 	p->details = alert->details;
 	const struct json *payload = json_get(root, STR("payload"));
@@ -135,7 +136,9 @@ static void facts(struct engine *e, const struct flight *f, struct page *p)
 		facts_of_incident(p, open);
 	else if (r && control_incident(r, &f->row.incident, e->arena, &inc) == OK)
 		facts_of_incident(p, &inc);
-	enum err err = r ? control_alerts(r, &f->row.incident, true, 1, 0, e->arena, &alerts, &count, &more) : ERR_GONE;
+	enum err err =
+	    r ? control_alerts(r, &f->row.incident, true, 1, 0, e->arena, &alerts, &count, &more)
+	      : ERR_GONE;
 	if (err == OK && count > 0)
 		facts_of_alert(e->arena, p, &alerts[0]);
 	if (err == ERR_IO)
@@ -175,7 +178,8 @@ static enum err send_page(struct engine *e, struct flight *f)
 		p.details = STR("");
 		page_encode(&b, &p);
 	}
-	enum err err = b.err == OK ? chan_send(e->peers[ROLE_NOTIFIER].chan, MSG_SEND, 0, buf_str(&b)) : b.err;
+	enum err err =
+	    b.err == OK ? chan_send(e->peers[ROLE_NOTIFIER].chan, MSG_SEND, 0, buf_str(&b)) : b.err;
 	buf_free(&b);
 	return err;
 }
@@ -190,7 +194,8 @@ static void send_and_cancel(struct engine *e)
 		struct flight *f = &e->flights[i];
 		bool wanted = core_message_wanted(decider_core(e->decider), &f->id);
 		if (!f->sent && f->seq <= e->committed_seq) {
-			/* One that is no longer wanted goes too and is cancelled at once: its receipt settles it. */
+			/* One that is no longer wanted goes too and is cancelled at once: its
+			 * receipt settles it. */
 			f->sent = send_page(e, f) == OK;
 			e->counts.sent += f->sent;
 			e->flights_changed = e->flights_changed || !f->sent;
@@ -214,7 +219,8 @@ static void hand_over(struct engine *e)
 	struct id ids[FLIGHT_WINDOW];
 	if (!e->notifier_ready || e->handover_seq || e->flight_count >= FLIGHT_WINDOW)
 		return;
-	size_t n = core_outbox(decider_core(e->decider), e->clock.last_at, rows, FLIGHT_WINDOW - e->flight_count);
+	size_t n = core_outbox(
+	    decider_core(e->decider), e->clock.last_at, rows, FLIGHT_WINDOW - e->flight_count);
 	if (n == 0)
 		return;
 	for (size_t i = 0; i < n; i++)
@@ -222,7 +228,8 @@ static void hand_over(struct engine *e)
 	struct record rec = { .type = RECORD_HANDOVER, .handover = { ids, (uint32_t)n } };
 	buf_clear(&e->body);
 	record_encode(&e->body, &rec);
-	if (e->body.err == OK && engine_append(e, buf_str(&e->body), true, &e->handover_seq) == OK) {
+	if (e->body.err == OK &&
+	    engine_append(e, buf_str(&e->body), true, &e->handover_seq) == OK) {
 		e->counts.handovers++;
 		return;
 	}
@@ -266,12 +273,17 @@ void pages_holding(struct engine *e, struct str body)
 		f->cancelled = false;
 		if (!f->sent || is_held(body, f))
 			continue;
-		struct record rec = { .type = RECORD_RECEIPT, .receipt = { .message = f->id, .attempt = f->attempt,
-			.state = RECEIPT_UNKNOWN, .provider = f->row.provider,
-			.error = STR("the notifier ended before it knew what became of this attempt") } };
+		struct record rec = { .type = RECORD_RECEIPT,
+			.receipt = { .message = f->id,
+			    .attempt = f->attempt,
+			    .state = RECEIPT_UNKNOWN,
+			    .provider = f->row.provider,
+			    .error = STR("the notifier ended before it knew what became of this "
+			                 "attempt") } };
 		e->counts.doubtful++;
 		if (!todo_add(e, &rec, TODO_PLAIN))
-			child_log(e->child, "error", "event=doubt-not-recorded message=%s", f->id.text);
+			child_log(
+			    e->child, "error", "event=doubt-not-recorded message=%s", f->id.text);
 	}
 	e->notifier_ready = true;
 	e->flights_changed = true;

@@ -58,8 +58,8 @@ static enum err one(struct replay *r, const struct inbox_record *in)
 	return e == OK && r->batch->decisions >= BATCH_DECISIONS ? give(r) : e;
 }
 
-static enum err open_all(struct replay *r, const struct mem *mem, const struct os *os, struct str inbox_dir,
-    struct str data_dir, const char *zone_folder)
+static enum err open_all(struct replay *r, const struct mem *mem, const struct os *os,
+    struct str inbox_dir, struct str data_dir, const char *zone_folder)
 {
 	struct control_options options = { 0 };
 	struct control_mark mark;
@@ -80,8 +80,8 @@ static enum err open_all(struct replay *r, const struct mem *mem, const struct o
 	return e;
 }
 
-enum err engine_replay(const struct mem *mem, const struct os *os, struct str inbox_dir, struct str data_dir,
-    const char *zone_folder, uint64_t *ret_records)
+enum err engine_replay(const struct mem *mem, const struct os *os, struct str inbox_dir,
+    struct str data_dir, const char *zone_folder, uint64_t *ret_records)
 {
 	struct replay r = { 0 };
 	struct inbox_record in;

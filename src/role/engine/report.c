@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the engine tells others: its beat to the auditor, changes to web, rules and figures to telemetry, and
- * what it thinks of itself to the parent.
+ * What the engine tells others: its beat to the auditor, changes to web, rules and figures to
+ * telemetry, and what it thinks of itself to the parent.
  */
 #include "role/engine/engine_priv.h"
 
@@ -19,7 +19,8 @@ static void send(struct engine *e, enum role peer, enum msg_type type)
 {
 	struct chan *chan = e->peers[peer].chan;
 	if (chan && e->body.err == OK)
-		ignore_err(chan_send(chan, type, 0, buf_str(&e->body)), "a report: the next one follows");
+		ignore_err(
+		    chan_send(chan, type, 0, buf_str(&e->body)), "a report: the next one follows");
 }
 
 static struct span outbox_age(const struct engine *e)
@@ -36,8 +37,8 @@ static struct span outbox_age(const struct engine *e)
 static uint32_t unsettled(const struct engine *e)
 {
 	const struct message *rows[CORE_OUTBOX_MAX];
-	return e->flight_count +
-	    (uint32_t)core_outbox(decider_core(e->decider), e->clock.last_at, rows, CORE_OUTBOX_MAX);
+	return e->flight_count + (uint32_t)core_outbox(decider_core(e->decider), e->clock.last_at,
+	                             rows, CORE_OUTBOX_MAX);
 }
 
 static void engine_state(struct engine *e)
@@ -98,7 +99,9 @@ void report_rules(struct engine *e)
 	resources_rules_json(decider_resources(e->decider), &json);
 	put_u64(&body, e->rules_version);
 	put_str(&body, buf_str(&json));
-	enum err err = json.err != OK ? json.err : body.err != OK ? body.err : chan_send(chan, MSG_RULES, 0, buf_str(&body));
+	enum err err = json.err != OK   ? json.err
+	               : body.err != OK ? body.err
+	                                : chan_send(chan, MSG_RULES, 0, buf_str(&body));
 	e->rules_dirty = err == ERR_BUSY;
 	if (err != OK && err != ERR_BUSY)
 		child_log(e->child, "error", "event=rules-not-sent why=\"%s\"", err_text(err));
@@ -136,7 +139,8 @@ static void metrics(struct engine *e)
 		{ "quis_engine_pages_cancelled_total", (double)e->counts.cancelled },
 		{ "quis_engine_pages_in_doubt_total", (double)e->counts.doubtful },
 		{ "quis_engine_flights", (double)e->flight_count },
-		{ "quis_engine_open_incidents", (double)core_incident_count(decider_core(e->decider)) },
+		{ "quis_engine_open_incidents",
+		    (double)core_incident_count(decider_core(e->decider)) },
 		{ "quis_engine_firing_rules", (double)firing_count(e->firing) },
 		{ "quis_engine_undecided_age_seconds", (double)engine_undecided_age(e).ns / 1e9 },
 		{ "quis_engine_outbox_age_seconds", (double)outbox_age(e).ns / 1e9 },
@@ -192,7 +196,8 @@ static void verdict(struct engine *e)
 	if (!e->ready)
 		snprintf(text, sizeof(text), "starting: deciding what the last run left");
 	else if (e->low_space)
-		snprintf(text, sizeof(text), "the disk is full: events are refused, paging goes on");
+		snprintf(
+		    text, sizeof(text), "the disk is full: events are refused, paging goes on");
 	else if (in.failing)
 		snprintf(text, sizeof(text), "the inbox cannot be written: events are refused");
 	else if (e->failing_since.ns)
@@ -200,12 +205,14 @@ static void verdict(struct engine *e)
 	else if (age > 1)
 		snprintf(text, sizeof(text), "the oldest undecided input waits since %.1f s", age);
 	else if (!engine_takes_events(e))
-		snprintf(text, sizeof(text), "a reader holds the write-ahead log back: events are refused");
+		snprintf(text, sizeof(text),
+		    "a reader holds the write-ahead log back: events are refused");
 	else if (!e->notifier_ready)
 		snprintf(text, sizeof(text), "there is no notifier");
 	else {
 		ok = true;
-		snprintf(text, sizeof(text), "inputs are decided, %zu incidents open, %u messages under way",
+		snprintf(text, sizeof(text),
+		    "inputs are decided, %zu incidents open, %u messages under way",
 		    core_incident_count(decider_core(e->decider)), e->flight_count);
 	}
 	child_verdict(e->child, ok, str_c(text));

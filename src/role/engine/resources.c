@@ -87,8 +87,8 @@ enum err resource_set_put(struct resource_set *set, const struct control_row_res
 	size_t key_len = row->kind.len + 1 + row->name.len;
 	if (key_len > KEY_MAX)
 		return ERR_LIMIT;
-	struct item *item = set->mem->resize(set->mem, NULL,
-	    sizeof(*item) + key_len + row->body.len + row->changed_by.len);
+	struct item *item = set->mem->resize(
+	    set->mem, NULL, sizeof(*item) + key_len + row->body.len + row->changed_by.len);
 	if (!item)
 		return ERR_NOMEM;
 	char *p = item->bytes;
@@ -106,14 +106,16 @@ enum err resource_set_put(struct resource_set *set, const struct control_row_res
 	return e;
 }
 
-const struct control_row_resource *resource_set_find(const struct resource_set *set, struct str kind, struct str name)
+const struct control_row_resource *resource_set_find(
+    const struct resource_set *set, struct str kind, struct str name)
 {
 	char key[KEY_MAX];
 	const struct item *item = map_find(set->items, key_of(kind, name, key));
 	return item ? &item->row : NULL;
 }
 
-bool resource_set_next(const struct resource_set *set, size_t *at, const struct control_row_resource **ret)
+bool resource_set_next(
+    const struct resource_set *set, size_t *at, const struct control_row_resource **ret)
 {
 	struct str key;
 	void *value;
@@ -125,7 +127,8 @@ bool resource_set_next(const struct resource_set *set, size_t *at, const struct 
 
 /* ---- planning ---- */
 
-static struct plan_item plan_one(const struct resource_set *set, const struct record_resource *r, enum manager manager)
+static struct plan_item plan_one(
+    const struct resource_set *set, const struct record_resource *r, enum manager manager)
 {
 	struct plan_item p = { .kind = r->kind, .name = r->name, .body = r->body };
 	p.old = resource_set_find(set, r->kind, r->name);
@@ -150,7 +153,8 @@ static void plan_count(struct plan *plan, enum plan_action action)
 }
 
 /* The keys of a record in a map, so that what is not in it can be told. */
-static enum err keys_of(const struct record_resources *rec, const struct mem *mem, struct arena *a, struct map **ret)
+static enum err keys_of(
+    const struct record_resources *rec, const struct mem *mem, struct arena *a, struct map **ret)
 {
 	struct map *map = NULL;
 	enum err e = map_open(mem, 0, RESOURCES_MAX, &map);
@@ -168,8 +172,8 @@ static enum err keys_of(const struct record_resources *rec, const struct mem *me
 	return OK;
 }
 
-static enum err plan_rest(const struct resource_set *set, const struct record_resources *rec, struct arena *a,
-    struct plan *plan)
+static enum err plan_rest(const struct resource_set *set, const struct record_resources *rec,
+    struct arena *a, struct plan *plan)
 {
 	own(map_close) struct map *keys = NULL;
 	const struct control_row_resource *row;
@@ -178,7 +182,8 @@ static enum err plan_rest(const struct resource_set *set, const struct record_re
 		return e;
 	for (size_t at = 0; resource_set_next(set, &at, &row);) {
 		char key[KEY_MAX];
-		if (row->manager != rec->manager || map_find(keys, key_of(row->kind, row->name, key)))
+		if (row->manager != rec->manager ||
+		    map_find(keys, key_of(row->kind, row->name, key)))
 			continue;
 		if (str_eq(row->kind, INSTALLATION_KIND))
 			continue;
@@ -189,8 +194,8 @@ static enum err plan_rest(const struct resource_set *set, const struct record_re
 	return OK;
 }
 
-enum err resources_plan(const struct resource_set *set, const struct record_resources *rec, struct arena *a,
-    struct plan *ret)
+enum err resources_plan(const struct resource_set *set, const struct record_resources *rec,
+    struct arena *a, struct plan *ret)
 {
 	size_t most = rec->resource_count + (rec->whole ? map_count(set->items) : 0);
 	struct plan plan = { .list = arena_new(a, struct plan_item, most) };
@@ -228,16 +233,18 @@ static void documents_add(struct documents *d, struct str kind, struct str name,
 	if (str_eq(kind, INSTALLATION_KIND))
 		d->installation = body;
 	else
-		d->list[d->count++] = (struct conf_document){ .kind = kind, .name = name, .body = body };
+		d->list[d->count++] =
+		    (struct conf_document){ .kind = kind, .name = name, .body = body };
 }
 
 /* The set's documents as the plan leaves them. */
-static enum err documents_make(const struct resource_set *set, const struct plan *plan, struct arena *a,
-    struct documents *ret)
+static enum err documents_make(
+    const struct resource_set *set, const struct plan *plan, struct arena *a, struct documents *ret)
 {
 	own(map_close) struct map *changed = NULL;
 	const struct control_row_resource *row;
-	struct documents d = { .installation = str_make(installation_default, sizeof(installation_default) - 1) };
+	struct documents d = { .installation = str_make(
+		                   installation_default, sizeof(installation_default) - 1) };
 	size_t plan_count_ = plan ? plan->count : 0;
 	d.list = arena_new(a, struct conf_document, map_count(set->items) + plan_count_);
 	enum err e = d.list ? map_open(set->mem, 0, RESOURCES_MAX, &changed) : arena_err(a);
@@ -261,8 +268,9 @@ static enum err documents_make(const struct resource_set *set, const struct plan
 	return e;
 }
 
-enum err resources_compile(const struct resource_set *set, const struct plan *plan, uint64_t version,
-    struct zones *zones, struct arena *a, const struct directory **ret, struct conf_faults *faults)
+enum err resources_compile(const struct resource_set *set, const struct plan *plan,
+    uint64_t version, struct zones *zones, struct arena *a, const struct directory **ret,
+    struct conf_faults *faults)
 {
 	struct documents d;
 	struct conf_installation in;
@@ -282,14 +290,19 @@ enum err resources_compile(const struct resource_set *set, const struct plan *pl
 	return e;
 }
 
-enum err resources_apply(struct resource_set *set, const struct plan *plan, uint64_t seq, struct wall at,
-    enum manager manager, struct str actor)
+enum err resources_apply(struct resource_set *set, const struct plan *plan, uint64_t seq,
+    struct wall at, enum manager manager, struct str actor)
 {
 	enum err e = OK;
 	for (size_t i = 0; e == OK && i < plan->count; i++) {
 		const struct plan_item *p = &plan->list[i];
-		struct control_row_resource row = { .kind = p->kind, .name = p->name, .body = p->body,
-			.manager = manager, .version = seq, .changed_at = at, .changed_by = actor };
+		struct control_row_resource row = { .kind = p->kind,
+			.name = p->name,
+			.body = p->body,
+			.manager = manager,
+			.version = seq,
+			.changed_at = at,
+			.changed_by = actor };
 		if (p->action == PLAN_CREATE || p->action == PLAN_UPDATE)
 			e = resource_set_put(set, &row);
 		else if (p->action == PLAN_REMOVE)
@@ -307,7 +320,8 @@ static void diff_line(struct buf *b, char sign, struct str line)
 	buf_add_char(b, '\n');
 }
 
-static struct str yaml_of(struct arena *a, const struct mem *mem, struct str kind, struct str name, struct str body)
+static struct str yaml_of(
+    struct arena *a, const struct mem *mem, struct str kind, struct str name, struct str body)
 {
 	struct conf_document d = { .kind = kind, .name = name, .body = body };
 	struct buf b = buf_make(mem, 4u << 20);
@@ -318,7 +332,8 @@ static struct str yaml_of(struct arena *a, const struct mem *mem, struct str kin
 	return text;
 }
 
-/* The lines that differ between the common head and the common tail, old ones first: short for small changes. */
+/* The lines that differ between the common head and the common tail, old ones first: short for
+ * small changes. */
 static void diff_write(struct buf *b, struct str old, struct str now)
 {
 	struct str o = old, n = now, line;
@@ -335,8 +350,9 @@ static void diff_write(struct buf *b, struct str old, struct str now)
 	while (same < o.len && same < n.len && o.ptr[o.len - 1 - same] == n.ptr[n.len - 1 - same]) {
 		same++;
 		if (same == o.len || same == n.len || o.ptr[o.len - 1 - same] == '\n')
-			cut = same == o.len || o.ptr[o.len - 1 - same] == '\n' ?
-			    (same == n.len || n.ptr[n.len - 1 - same] == '\n' ? same : cut) : cut;
+			cut = same == o.len || o.ptr[o.len - 1 - same] == '\n'
+			          ? (same == n.len || n.ptr[n.len - 1 - same] == '\n' ? same : cut)
+			          : cut;
 	}
 	o = str_first(o, o.len - cut);
 	n = str_first(n, n.len - cut);
@@ -354,18 +370,23 @@ static void diff_write(struct buf *b, struct str old, struct str now)
 	}
 }
 
-static void changes_write(struct jw *w, const struct resource_set *set, const struct plan *plan, struct arena *a)
+static void changes_write(
+    struct jw *w, const struct resource_set *set, const struct plan *plan, struct arena *a)
 {
-	static const struct str name[] = { STR_INIT("same"), STR_INIT("create"), STR_INIT("update"), STR_INIT("remove"),
-		STR_INIT("conflict") };
+	static const struct str name[] = { STR_INIT("same"), STR_INIT("create"), STR_INIT("update"),
+		STR_INIT("remove"), STR_INIT("conflict") };
 	jw_key(w, STR("changes"));
 	jw_open(w, '[');
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct plan_item *p = &plan->list[i];
 		struct buf diff = buf_make(set->mem, 1u << 20);
-		if (p->action == PLAN_CREATE || p->action == PLAN_UPDATE || p->action == PLAN_REMOVE)
-			diff_write(&diff, yaml_of(a, set->mem, p->kind, p->name, p->old ? p->old->body : STR("")),
-			    p->action == PLAN_REMOVE ? STR("") : yaml_of(a, set->mem, p->kind, p->name, p->body));
+		if (p->action == PLAN_CREATE || p->action == PLAN_UPDATE ||
+		    p->action == PLAN_REMOVE)
+			diff_write(&diff,
+			    yaml_of(a, set->mem, p->kind, p->name, p->old ? p->old->body : STR("")),
+			    p->action == PLAN_REMOVE
+			        ? STR("")
+			        : yaml_of(a, set->mem, p->kind, p->name, p->body));
 		jw_open(w, '{');
 		jw_kv_str(w, STR("action"), name[p->action]);
 		jw_kv_str(w, STR("kind"), p->kind);
@@ -386,7 +407,8 @@ static void error_write(struct jw *w, struct str path, struct str message, struc
 	jw_close(w, '}');
 }
 
-static void errors_write(struct jw *w, const struct plan *plan, const struct conf_faults *faults, struct arena *a)
+static void errors_write(
+    struct jw *w, const struct plan *plan, const struct conf_faults *faults, struct arena *a)
 {
 	jw_key(w, STR("errors"));
 	jw_open(w, '[');
@@ -399,8 +421,11 @@ static void errors_write(struct jw *w, const struct plan *plan, const struct con
 		struct str by = manager_name[p->old->manager];
 		error_write(w, arena_printf(a, "%.*s %.*s", STR_ARG(p->kind), STR_ARG(p->name)),
 		    arena_printf(a, "is managed by %.*s and cannot be changed here", STR_ARG(by)),
-		    p->old->manager == MANAGER_FILE ? STR("change it in its file and reload") :
-		    arena_printf(a, "change it where it came from (%.*s), or remove it there first", STR_ARG(by)));
+		    p->old->manager == MANAGER_FILE
+		        ? STR("change it in its file and reload")
+		        : arena_printf(a,
+		              "change it where it came from (%.*s), or remove it there first",
+		              STR_ARG(by)));
 	}
 	jw_close(w, ']');
 }
@@ -423,8 +448,8 @@ static enum err canonical(struct arena *a, struct record_resource *r, struct con
 	return OK;
 }
 
-enum err resources_check(const struct resource_set *set, struct record_resources *rec, struct zones *zones,
-    struct arena *a, struct plan *ret_plan, struct buf *ret_json)
+enum err resources_check(const struct resource_set *set, struct record_resources *rec,
+    struct zones *zones, struct arena *a, struct plan *ret_plan, struct buf *ret_json)
 {
 	struct conf_faults faults = conf_faults_make(a);
 	struct plan plan = { 0 };
@@ -464,8 +489,15 @@ enum err resources_check(const struct resource_set *set, struct record_resources
 
 /* In order of dependence; the last is everything else. */
 static const struct str kind_order[] = {
-	STR_INIT("Installation"), STR_INIT("User"), STR_INIT("Team"), STR_INIT("Schedule"),
-	STR_INIT("EscalationPolicy"), STR_INIT("Service"), STR_INIT("Alert"), STR_INIT("RuleGroup"), STR_INIT(""),
+	STR_INIT("Installation"),
+	STR_INIT("User"),
+	STR_INIT("Team"),
+	STR_INIT("Schedule"),
+	STR_INIT("EscalationPolicy"),
+	STR_INIT("Service"),
+	STR_INIT("Alert"),
+	STR_INIT("RuleGroup"),
+	STR_INIT(""),
 };
 static size_t kind_rank(struct str kind)
 {
@@ -475,7 +507,8 @@ static size_t kind_rank(struct str kind)
 	return ARRAY_COUNT(kind_order) - 1;
 }
 
-static struct str installation_json(const struct json *slice, struct arena *a, const struct mem *mem)
+static struct str installation_json(
+    const struct json *slice, struct arena *a, const struct mem *mem)
 {
 	struct buf b = buf_make(mem, RECORD_BYTES_MAX / 2);
 	struct jw w = jw_make(&b);
@@ -504,19 +537,25 @@ static enum err pieces_add(struct pieces *p, const struct plan_item *item)
 {
 	struct record_resources *last = p->count ? &p->list[p->count - 1] : NULL;
 	size_t n = item->kind.len + item->name.len + item->body.len + 32;
-	if (!last || p->bytes + n > RECORD_BYTES_MAX - 4096 || last->resource_count == RECORD_LIST_MAX) {
+	if (!last || p->bytes + n > RECORD_BYTES_MAX - 4096 ||
+	    last->resource_count == RECORD_LIST_MAX) {
 		if (p->count == p->cap)
 			return ERR_LIMIT;
 		last = &p->list[p->count++];
-		*last = (struct record_resources){ .manager = MANAGER_FILE, .actor = STR("file"), .via = STR("file") };
+		*last = (struct record_resources){
+			.manager = MANAGER_FILE, .actor = STR("file"), .via = STR("file")
+		};
 		last->resources = arena_new(p->arena, struct record_resource, RECORD_LIST_MAX);
 		p->bytes = 0;
 		if (!last->resources)
 			return arena_err(p->arena);
 	}
 	struct record_resource *list = (struct record_resource *)(uintptr_t)last->resources;
-	list[last->resource_count++] = (struct record_resource){ .remove = item->action == PLAN_REMOVE,
-		.kind = item->kind, .name = item->name, .body = item->body };
+	list[last->resource_count++] =
+	    (struct record_resource){ .remove = item->action == PLAN_REMOVE,
+		    .kind = item->kind,
+		    .name = item->name,
+		    .body = item->body };
 	p->bytes += n;
 	return OK;
 }
@@ -526,19 +565,22 @@ static enum err pieces_make(const struct plan *plan, struct pieces *p)
 	enum err e = OK;
 	for (size_t rank = 0; rank < ARRAY_COUNT(kind_order); rank++)
 		for (size_t i = 0; e == OK && i < plan->count; i++)
-			if (plan->list[i].action != PLAN_SAME && plan->list[i].action != PLAN_CONFLICT &&
-			    plan->list[i].action != PLAN_REMOVE && kind_rank(plan->list[i].kind) == rank)
+			if (plan->list[i].action != PLAN_SAME &&
+			    plan->list[i].action != PLAN_CONFLICT &&
+			    plan->list[i].action != PLAN_REMOVE &&
+			    kind_rank(plan->list[i].kind) == rank)
 				e = pieces_add(p, &plan->list[i]);
 	for (size_t rank = ARRAY_COUNT(kind_order); rank-- > 0;)
 		for (size_t i = 0; e == OK && i < plan->count; i++)
-			if (plan->list[i].action == PLAN_REMOVE && kind_rank(plan->list[i].kind) == rank)
+			if (plan->list[i].action == PLAN_REMOVE &&
+			    kind_rank(plan->list[i].kind) == rank)
 				e = pieces_add(p, &plan->list[i]);
 	return e;
 }
 
 #define PIECES_MAX 64
-enum err resources_from_slice(const struct resource_set *set, const struct json *slice, struct arena *a,
-    struct record_resources **ret_list, size_t *ret_count, size_t *ret_conflicts)
+enum err resources_from_slice(const struct resource_set *set, const struct json *slice,
+    struct arena *a, struct record_resources **ret_list, size_t *ret_count, size_t *ret_conflicts)
 {
 	struct conf_installation in;
 	struct conf_document *docs;
@@ -553,15 +595,22 @@ enum err resources_from_slice(const struct resource_set *set, const struct json 
 	if (!all)
 		return arena_err(a);
 	for (size_t i = 0; i < count; i++)
-		all[i] = (struct record_resource){ .kind = docs[i].kind, .name = docs[i].name, .body = docs[i].body };
-	all[count] = (struct record_resource){ .kind = INSTALLATION_KIND, .name = INSTALLATION_NAME,
+		all[i] = (struct record_resource){
+			.kind = docs[i].kind, .name = docs[i].name, .body = docs[i].body
+		};
+	all[count] = (struct record_resource){ .kind = INSTALLATION_KIND,
+		.name = INSTALLATION_NAME,
 		.body = installation_json(slice, a, set->mem) };
-	struct record_resources rec = { .manager = MANAGER_FILE, .whole = true, .resources = all,
+	struct record_resources rec = { .manager = MANAGER_FILE,
+		.whole = true,
+		.resources = all,
 		.resource_count = (uint32_t)count + 1 };
 	e = resources_plan(set, &rec, a, &plan);
 	if (e != OK)
 		return e;
-	struct pieces p = { .arena = a, .list = arena_new(a, struct record_resources, PIECES_MAX), .cap = PIECES_MAX };
+	struct pieces p = { .arena = a,
+		.list = arena_new(a, struct record_resources, PIECES_MAX),
+		.cap = PIECES_MAX };
 	e = p.list ? pieces_make(&plan, &p) : arena_err(a);
 	if (e != OK)
 		return e;
@@ -571,8 +620,8 @@ enum err resources_from_slice(const struct resource_set *set, const struct json 
 	return OK;
 }
 
-enum err resources_slice_check(const struct resource_set *set, const struct record_resources *list, size_t count,
-    struct zones *zones, struct arena *a, struct conf_faults *faults)
+enum err resources_slice_check(const struct resource_set *set, const struct record_resources *list,
+    size_t count, struct zones *zones, struct arena *a, struct conf_faults *faults)
 {
 	size_t total = 0, n = 0;
 	struct plan plan;
@@ -585,7 +634,9 @@ enum err resources_slice_check(const struct resource_set *set, const struct reco
 	for (size_t i = 0; i < count; i++)
 		for (uint32_t k = 0; k < list[i].resource_count; k++)
 			all[n++] = list[i].resources[k];
-	struct record_resources rec = { .manager = MANAGER_FILE, .resources = all, .resource_count = (uint32_t)total };
+	struct record_resources rec = {
+		.manager = MANAGER_FILE, .resources = all, .resource_count = (uint32_t)total
+	};
 	enum err e = resources_plan(set, &rec, a, &plan);
 	return e != OK ? e : resources_compile(set, &plan, 1, zones, a, &dir, faults);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Changes of resources: who may change what, what a plan does, what a slice differs in, how a change looks.
+ * Changes of resources: who may change what, what a plan does, what a slice differs in, how a
+ * change looks.
  */
 #include "role/engine/resources.h"
 
@@ -25,7 +26,8 @@ static int setup(void **state)
 	struct world *w = calloc(1, sizeof(*w));
 	w->json = buf_make(&mem_system, 1 << 20);
 	*state = w;
-	if (arena_open(&mem_system, 512u << 20, &w->a) != OK || resource_set_open(&mem_system, &w->set) != OK)
+	if (arena_open(&mem_system, 512u << 20, &w->a) != OK ||
+	    resource_set_open(&mem_system, &w->set) != OK)
 		return -1;
 	return zones_open(&mem_system, &os_linux, "/usr/share/zoneinfo", &w->zones) == OK ? 0 : -1;
 }
@@ -41,20 +43,25 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define USER(name, mail)                                                                           \
-	"{\"kind\":\"User\",\"name\":\"" name "\",\"email\":\"" mail "\",\"contacts\":[{\"name\":\"mail\",\"type\":\"email\"," \
+#define USER(name, mail)                                             \
+	"{\"kind\":\"User\",\"name\":\"" name "\",\"email\":\"" mail \
+	"\",\"contacts\":[{\"name\":\"mail\",\"type\":\"email\","    \
 	"\"address\":\"" mail "\"}]}"
 
-static enum err check(struct world *w, struct record_resource *list, uint32_t count, enum manager manager, bool whole,
-    bool apply)
+static enum err check(struct world *w, struct record_resource *list, uint32_t count,
+    enum manager manager, bool whole, bool apply)
 {
-	struct record_resources rec = { .manager = manager, .whole = whole, .actor = STR("x"), .resources = list,
+	struct record_resources rec = { .manager = manager,
+		.whole = whole,
+		.actor = STR("x"),
+		.resources = list,
 		.resource_count = count };
 	struct plan plan;
 	buf_clear(&w->json);
 	enum err e = resources_check(w->set, &rec, w->zones, w->a, &plan, &w->json);
 	if (e == OK && apply)
-		assert_int_equal(resources_apply(w->set, &plan, 5, (struct wall){ 1 }, manager, STR("x")), OK);
+		assert_int_equal(
+		    resources_apply(w->set, &plan, 5, (struct wall){ 1 }, manager, STR("x")), OK);
 	return e;
 }
 
@@ -66,7 +73,9 @@ static bool says(struct world *w, const char *text)
 static void test_changes(void **state)
 {
 	struct world *w = *state;
-	struct record_resource ana = { .kind = STR("User"), .name = STR("ana"), .body = STR(USER("ana", "a@e.org")) };
+	struct record_resource ana = {
+		.kind = STR("User"), .name = STR("ana"), .body = STR(USER("ana", "a@e.org"))
+	};
 	assert_int_equal(check(w, &ana, 1, MANAGER_APPLY, false, true), OK);
 	assert_true(says(w, "\"create\""));
 	assert_true(says(w, "+email: a@e.org\\n"));
@@ -88,8 +97,12 @@ static void test_changes(void **state)
 	ana.remove = true;
 	assert_int_equal(check(w, &ana, 1, MANAGER_API, false, false), ERR_DENIED);
 	/* The whole of what a manager has: what is not named goes; the others' stay. */
-	struct record_resource bo = { .kind = STR("User"), .name = STR("bo"), .body = STR(USER("bo", "bo@e.org")) };
-	struct record_resource cy = { .kind = STR("User"), .name = STR("cy"), .body = STR(USER("cy", "cy@e.org")) };
+	struct record_resource bo = {
+		.kind = STR("User"), .name = STR("bo"), .body = STR(USER("bo", "bo@e.org"))
+	};
+	struct record_resource cy = {
+		.kind = STR("User"), .name = STR("cy"), .body = STR(USER("cy", "cy@e.org"))
+	};
 	assert_int_equal(check(w, &cy, 1, MANAGER_UI, false, true), OK);
 	assert_int_equal(check(w, &bo, 1, MANAGER_APPLY, true, true), OK);
 	assert_true(says(w, "\"remove\""));
@@ -98,14 +111,18 @@ static void test_changes(void **state)
 	assert_non_null(resource_set_find(w->set, STR("User"), STR("bo")));
 	assert_non_null(resource_set_find(w->set, STR("User"), STR("cy")));
 	/* What is referred to cannot go. */
-	struct record_resource p = { .kind = STR("EscalationPolicy"), .name = STR("p"), .body = STR(
-		"{\"kind\":\"EscalationPolicy\",\"name\":\"p\",\"steps\":[{\"targets\":[{\"user\":\"cy\"}],\"delay\":\"5m\"}]}") };
+	struct record_resource p = { .kind = STR("EscalationPolicy"),
+		.name = STR("p"),
+		.body = STR("{\"kind\":\"EscalationPolicy\",\"name\":\"p\",\"steps\":[{\"targets\":"
+		            "[{\"user\":\"cy\"}],\"delay\":\"5m\"}]}") };
 	assert_int_equal(check(w, &p, 1, MANAGER_UI, false, true), OK);
 	cy.remove = true;
 	assert_int_equal(check(w, &cy, 1, MANAGER_UI, false, false), ERR_INPUT);
 	assert_true(says(w, "cy"));
 	/* Nor nonsense come. */
-	struct record_resource bad = { .kind = STR("User"), .name = STR("x"), .body = STR("{\"kind\":\"User\"") };
+	struct record_resource bad = {
+		.kind = STR("User"), .name = STR("x"), .body = STR("{\"kind\":\"User\"")
+	};
 	assert_int_equal(check(w, &bad, 1, MANAGER_UI, false, false), ERR_INPUT);
 	bad.body = STR("{\"kind\":\"Installation\",\"name\":\"installation\"}");
 	assert_int_equal(check(w, &bad, 1, MANAGER_UI, false, false), ERR_INPUT);
@@ -120,15 +137,26 @@ static void test_large_slice(void **state)
 	size_t count, conflicts;
 	const struct json *slice;
 	enum { USERS = 4000 };
-	buf_add_c(&b, "{\"providers\":[{\"name\":\"console\",\"type\":\"console\"}],\"fallback\":[{\"name\":\"console\","
-		      "\"type\":\"console\",\"address\":\"\"}],\"base_url\":\"http://x\",\"resources\":[");
+	buf_add_c(&b,
+	    "{\"providers\":[{\"name\":\"console\",\"type\":\"console\"}],\"fallback\":[{\"name\":"
+	    "\"console\","
+	    "\"type\":\"console\",\"address\":\"\"}],\"base_url\":\"http://x\",\"resources\":[");
 	for (int i = 0; i < USERS; i++) {
-		buf_printf(&b, "{\"kind\":\"Service\",\"name\":\"s%d\",\"body\":{\"kind\":\"Service\",\"name\":\"s%d\","
-			       "\"description\":\"%0200d\",\"escalation_policy\":\"p%d\"}},", i, i, i, i);
-		buf_printf(&b, "{\"kind\":\"EscalationPolicy\",\"name\":\"p%d\",\"body\":{\"kind\":\"EscalationPolicy\",\"name\":"
-			       "\"p%d\",\"steps\":[{\"targets\":[{\"user\":\"u%d\"}],\"delay\":\"5m\"}]}},", i, i, i);
-		buf_printf(&b, "{\"kind\":\"User\",\"name\":\"u%d\",\"body\":{\"kind\":\"User\",\"name\":\"u%d\",\"email\":\"u%d@e.org\","
-			       "\"contacts\":[{\"name\":\"mail\",\"type\":\"email\",\"address\":\"u%d@e.org\"}]}}%s",
+		buf_printf(&b,
+		    "{\"kind\":\"Service\",\"name\":\"s%d\",\"body\":{\"kind\":\"Service\","
+		    "\"name\":\"s%d\","
+		    "\"description\":\"%0200d\",\"escalation_policy\":\"p%d\"}},",
+		    i, i, i, i);
+		buf_printf(&b,
+		    "{\"kind\":\"EscalationPolicy\",\"name\":\"p%d\",\"body\":{\"kind\":"
+		    "\"EscalationPolicy\",\"name\":"
+		    "\"p%d\",\"steps\":[{\"targets\":[{\"user\":\"u%d\"}],\"delay\":\"5m\"}]}},",
+		    i, i, i);
+		buf_printf(&b,
+		    "{\"kind\":\"User\",\"name\":\"u%d\",\"body\":{\"kind\":\"User\",\"name\":\"u%"
+		    "d\",\"email\":\"u%d@e.org\","
+		    "\"contacts\":[{\"name\":\"mail\",\"type\":\"email\",\"address\":\"u%d@e.org\"}"
+		    "]}}%s",
 		    i, i, i, i, i + 1 < USERS ? "," : "");
 	}
 	buf_add_c(&b, "]}");
@@ -147,16 +175,23 @@ static void test_large_slice(void **state)
 		assert_int_equal(bytes.err, OK);
 		buf_free(&bytes);
 		assert_int_equal(resources_plan(w->set, &list[i], w->a, &plan), OK);
-		assert_int_equal(resources_compile(w->set, &plan, 1, w->zones, w->a, &dir, &faults), OK);
-		assert_int_equal(resources_apply(w->set, &plan, i + 1, (struct wall){ 1 }, MANAGER_FILE, STR("file")), OK);
+		assert_int_equal(
+		    resources_compile(w->set, &plan, 1, w->zones, w->a, &dir, &faults), OK);
+		assert_int_equal(resources_apply(w->set, &plan, i + 1, (struct wall){ 1 },
+		                     MANAGER_FILE, STR("file")),
+		    OK);
 		if (i + 1 == count)
 			assert_int_equal(dir->service_count, USERS);
 	}
 	/* The same again is nothing; nothing at all takes everything away, in order. */
 	assert_int_equal(resources_from_slice(w->set, slice, w->a, &list, &count, &conflicts), OK);
 	assert_int_equal(count, 0);
-	assert_int_equal(json_read(w->a, STR("{\"providers\":[],\"fallback\":[{\"name\":\"console\",\"type\":\"console\","
-		"\"address\":\"\"}],\"base_url\":\"\",\"resources\":[]}"), JSON_DEPTH_MAX, &slice, NULL), OK);
+	assert_int_equal(
+	    json_read(w->a,
+	        STR("{\"providers\":[],\"fallback\":[{\"name\":\"console\",\"type\":\"console\","
+	            "\"address\":\"\"}],\"base_url\":\"\",\"resources\":[]}"),
+	        JSON_DEPTH_MAX, &slice, NULL),
+	    OK);
 	assert_int_equal(resources_from_slice(w->set, slice, w->a, &list, &count, &conflicts), OK);
 	assert_true(count >= 2);
 	assert_true(list[count - 1].resources[0].remove);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Records that the engine makes itself: receipts, rule states, resources, alerts about its own world. They are
- * kept, in order, until they are durable, so a full or failing disk delays them and loses none.
+ * Records that the engine makes itself: receipts, rule states, resources, alerts about its own
+ * world. They are kept, in order, until they are durable, so a full or failing disk delays them and
+ * loses none.
  */
 #include "role/engine/engine_priv.h"
 
@@ -12,7 +13,8 @@ struct todo *todo_add(struct engine *e, const struct record *rec, enum todo_kind
 	struct buf b = buf_make(e->mem, RECORD_BYTES_MAX);
 	struct todo *t = NULL;
 	record_encode(&b, rec);
-	bool fits = b.err == OK && e->todo_count < TODO_MAX && e->todo_bytes + b.len <= TODO_BYTES_MAX;
+	bool fits =
+	    b.err == OK && e->todo_count < TODO_MAX && e->todo_bytes + b.len <= TODO_BYTES_MAX;
 	if (fits)
 		t = e->mem->resize(e->mem, NULL, sizeof(*t) + b.len);
 	if (t) {

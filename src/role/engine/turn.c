@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A turn of the engine: what became durable is decided, in slices of SLICE, into a batch; the batch is given
- * to the commit thread when that is free, and filled on meanwhile, so that groups grow with the load.
+ * A turn of the engine: what became durable is decided, in slices of SLICE, into a batch; the batch
+ * is given to the commit thread when that is free, and filled on meanwhile, so that groups grow
+ * with the load.
  */
 #include "role/engine/engine_priv.h"
 
@@ -37,7 +38,8 @@ static void ring_add(struct engine *e, uint64_t seq)
 
 static void ring_trim(struct engine *e)
 {
-	while (e->append_count > 1 && e->append_seqs[(e->append_head + 1) % RING] <= e->committed_seq + 1) {
+	while (e->append_count > 1 &&
+	       e->append_seqs[(e->append_head + 1) % RING] <= e->committed_seq + 1) {
 		e->append_head = (uint32_t)((e->append_head + 1) % RING);
 		e->append_count--;
 	}
@@ -61,7 +63,8 @@ struct wall engine_stamp(struct engine *e)
 	return at;
 }
 
-static enum err append_tick(struct engine *e, struct wall at, struct span stepped, uint64_t *ret_seq)
+static enum err append_tick(
+    struct engine *e, struct wall at, struct span stepped, uint64_t *ret_seq)
 {
 	struct record tick = { .type = RECORD_TICK, .tick = { stepped } };
 	struct buf b = buf_make(e->mem, 64);
@@ -84,7 +87,8 @@ enum err engine_append(struct engine *e, struct str body, bool urgent, uint64_t 
 		enum err err = append_tick(e, at, e->step, &seq);
 		if (err != OK)
 			return err;
-		child_log(e->child, "warning", "event=clock-set-forward by_s=%lld", (long long)(e->step.ns / NS_PER_S));
+		child_log(e->child, "warning", "event=clock-set-forward by_s=%lld",
+		    (long long)(e->step.ns / NS_PER_S));
 		e->step.ns = 0;
 	}
 	enum err err = inbox_append(e->inbox, at, body, urgent, ret_seq);
@@ -98,7 +102,7 @@ bool engine_takes_events(const struct engine *e)
 	if (e->low_space || e->wal_bytes > WAL_BYTES_MAX)
 		return false;
 	return e->failing_since.ns == 0 ||
-	    mono_sub(loop_now(e->loop), e->failing_since).ns < FAILING_MAX.ns;
+	       mono_sub(loop_now(e->loop), e->failing_since).ns < FAILING_MAX.ns;
 }
 
 /* ---- storage ---- */
@@ -109,7 +113,8 @@ static void log_storage(struct engine *e, const char *what, const char *why)
 	if (e->storage_logged.ns && mono_sub(now, e->storage_logged).ns < LOG_EVERY.ns)
 		return;
 	e->storage_logged = now;
-	child_log(e->child, "error", "event=%s why=\"%s\" effect=\"events are refused until it is better\"", what, why);
+	child_log(e->child, "error",
+	    "event=%s why=\"%s\" effect=\"events are refused until it is better\"", what, why);
 }
 
 static void on_inbox_failure(struct engine *e)
@@ -125,7 +130,8 @@ static void on_inbox_failure(struct engine *e)
 		e->tick_seq = 0;
 	if (e->handover_seq >= first)
 		e->handover_seq = 0;
-	while (e->append_count > 0 && e->append_seqs[(e->append_head + e->append_count - 1) % RING] >= first)
+	while (e->append_count > 0 &&
+	       e->append_seqs[(e->append_head + e->append_count - 1) % RING] >= first)
 		e->append_count--;
 }
 
@@ -160,7 +166,8 @@ static void watch_store(struct engine *e)
 	if (st.full && !e->low_space) {
 		e->low_space = true;
 		if (ballast_drop(e->os, str_c(e->data_dir)))
-			child_log(e->child, "error", "event=ballast-dropped effect=\"paging goes on, events are refused\"");
+			child_log(e->child, "error",
+			    "event=ballast-dropped effect=\"paging goes on, events are refused\"");
 	}
 }
 
@@ -171,7 +178,8 @@ static bool give_batch(struct engine *e)
 	if (!e->batch || e->batch->decisions == 0 || !control_idle(e->store))
 		return false;
 	decider_finish(e->decider, e->batch);
-	/* The core has gone on: rows that are lost here would be lost for good. A start loads and decides again. */
+	/* The core has gone on: rows that are lost here would be lost for good. A start loads and
+	 * decides again. */
 	assert(e->batch->err == OK);
 	control_commit(e->store, e->batch, e->epoch);
 	e->batch = NULL;
@@ -212,8 +220,8 @@ static void after(struct engine *e, const struct record *rec, const struct decid
 	if (d->resources_changed)
 		watch_resources(e);
 	if (d->skipped)
-		child_log(e->child, "error", "event=record-skipped seq=%llu type=%d", (unsigned long long)rec->seq,
-		    (int)rec->type);
+		child_log(e->child, "error", "event=record-skipped seq=%llu type=%d",
+		    (unsigned long long)rec->seq, (int)rec->type);
 	if (!e->walk)
 		inbox_release(e->inbox, rec->seq);
 }

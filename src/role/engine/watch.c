@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Watching what must not fall silent: rule groups (each report is the group's beat) and the engine itself.
- * Telemetry reports states; what changed becomes a RULES record. Alerts about our own world are events from
- * source "internal", which reach the fallback contacts.
+ * Watching what must not fall silent: rule groups (each report is the group's beat) and the engine
+ * itself. Telemetry reports states; what changed becomes a RULES record. Alerts about our own world
+ * are events from source "internal", which reach the fallback contacts.
  */
 #include "role/engine/engine_priv.h"
 
@@ -43,14 +43,17 @@ void watch_own_alert(struct engine *e, const char *key, bool firing, const char 
 	va_start(args, format);
 	vsnprintf(summary, sizeof(summary), format, args);
 	va_end(args);
-	struct record rec = { .type = RECORD_EVENT, .event = {
-		.action = firing ? EVENT_TRIGGER : EVENT_RESOLVE,
-		.dedup_key = str_c(key), .summary = str_c(summary), .source = STR("quis engine"),
-		.severity = SEVERITY_CRITICAL, .via = STR("internal") } };
+	struct record rec = { .type = RECORD_EVENT,
+		.event = { .action = firing ? EVENT_TRIGGER : EVENT_RESOLVE,
+		    .dedup_key = str_c(key),
+		    .summary = str_c(summary),
+		    .source = STR("quis engine"),
+		    .severity = SEVERITY_CRITICAL,
+		    .via = STR("internal") } };
 	if (todo_add(e, &rec, TODO_PLAIN)) {
 		own_alert->firing = firing;
-		child_log(e->child, firing ? "error" : "notice", "event=own-alert key=%s firing=%d summary=\"%s\"", key,
-		    firing, summary);
+		child_log(e->child, firing ? "error" : "notice",
+		    "event=own-alert key=%s firing=%d summary=\"%s\"", key, firing, summary);
 	}
 }
 
@@ -130,10 +133,14 @@ static bool end_entry(struct changes *c, struct firing_entry *entry)
 			.reason = STR("condition") };
 		ok = arena_err(c->arena) == OK && changes_add(c, &state);
 	} else {
-		/* Its labels did not fit into its key and are not known any more: name it by the key. */
-		struct record rec = { .type = RECORD_EVENT, .event = { .action = EVENT_RESOLVE, .dedup_key = entry->key,
-			.summary = entry->rule, .source = STR("quis engine"),
-			.via = arena_printf(c->arena, "rule:%.*s", STR_ARG(entry->rule)) } };
+		/* Its labels did not fit into its key and are not known any more: name it by the
+		 * key. */
+		struct record rec = { .type = RECORD_EVENT,
+			.event = { .action = EVENT_RESOLVE,
+			    .dedup_key = entry->key,
+			    .summary = entry->rule,
+			    .source = STR("quis engine"),
+			    .via = arena_printf(c->arena, "rule:%.*s", STR_ARG(entry->rule)) } };
 		ok = todo_add(e, &rec, TODO_PLAIN) != NULL;
 	}
 	if (ok)
@@ -200,7 +207,8 @@ static void group_end(struct changes *c, struct str group, uint64_t report)
 {
 	struct firing_entry *entry;
 	for (size_t at = 0; (entry = firing_next(c->e->firing, &at)) != NULL;)
-		if (entry->seen != report && str_eq(group_of(c->e, entry->rule), group) && !end_entry(c, entry))
+		if (entry->seen != report && str_eq(group_of(c->e, entry->rule), group) &&
+		    !end_entry(c, entry))
 			return;
 }
 
@@ -231,8 +239,8 @@ static void beat_note(struct engine *e, const struct group_report *g)
 	/* One failed evaluation may be a restart; two in a row are a rule that is not watched. */
 	snprintf(key, sizeof(key), "rules-error:%.100s", b->name);
 	if (b->errors == 0 || b->errors == 2)
-		watch_own_alert(e, key, b->errors > 0, "Rule group %s cannot be evaluated: %.*s", b->name,
-		    (int)(g->error.len < 200 ? g->error.len : 200), g->error.ptr);
+		watch_own_alert(e, key, b->errors > 0, "Rule group %s cannot be evaluated: %.*s",
+		    b->name, (int)(g->error.len < 200 ? g->error.len : 200), g->error.ptr);
 }
 
 void watch_rule_group(struct engine *e, struct str body)
@@ -247,7 +255,9 @@ void watch_rule_group(struct engine *e, struct str body)
 	own(arena_close) struct arena *a = NULL;
 	if (arena_open(e->mem, (size_t)64 << 20, &a) != OK)
 		return;
-	struct changes c = { .e = e, .arena = a, .rules = { .group = g.group },
+	struct changes c = { .e = e,
+		.arena = a,
+		.rules = { .group = g.group },
 		.list = arena_new(a, struct record_rule_state, STATES_PER_RECORD) };
 	if (!c.list)
 		return;
@@ -261,7 +271,8 @@ void watch_rule_group(struct engine *e, struct str body)
 	if (rd_done(&r) == OK)
 		group_end(&c, g.group, report);
 	if (!changes_flush(&c))
-		child_log(e->child, "error", "event=rule-states-lost group=\"%.*s\"", STR_ARG(g.group));
+		child_log(
+		    e->child, "error", "event=rule-states-lost group=\"%.*s\"", STR_ARG(g.group));
 	todo_append(e);
 }
 
@@ -274,7 +285,9 @@ void watch_resources(struct engine *e)
 	own(arena_close) struct arena *a = NULL;
 	if (arena_open(e->mem, (size_t)64 << 20, &a) != OK)
 		return;
-	struct changes c = { .e = e, .arena = a, .rules = { .group = STR("") },
+	struct changes c = { .e = e,
+		.arena = a,
+		.rules = { .group = STR("") },
 		.list = arena_new(a, struct record_rule_state, STATES_PER_RECORD) };
 	struct firing_entry *entry;
 	for (size_t at = 0; c.list && (entry = firing_next(e->firing, &at)) != NULL;)
@@ -290,7 +303,8 @@ static bool is_silent(const struct engine *e, struct str group, struct mono now)
 {
 	const struct beat *b = map_find(e->beats, group);
 	struct mono since = b ? b->at : e->ready_at;
-	struct span most = b ? (struct span){ b->interval.ns * BEATS_MISSED + BEAT_GRACE.ns } : FIRST_BEAT;
+	struct span most =
+	    b ? (struct span){ b->interval.ns * BEATS_MISSED + BEAT_GRACE.ns } : FIRST_BEAT;
 	return mono_sub(now, since).ns > most.ns;
 }
 
@@ -333,9 +347,11 @@ void watch_second(struct engine *e)
 	else if (e->undecided_since.ns == 0)
 		e->undecided_since = now;
 	bool late = e->undecided_since.ns && mono_sub(now, e->undecided_since).ns > 5 * NS_PER_S;
-	watch_own_alert(e, "undecided", late, "Accepted events are decided late: the oldest waits since %lld s",
+	watch_own_alert(e, "undecided", late,
+	    "Accepted events are decided late: the oldest waits since %lld s",
 	    (long long)(age.ns / NS_PER_S));
-	watch_own_alert(e, "storage", e->low_space, "The disk is full: events are refused, paging goes on");
+	watch_own_alert(
+	    e, "storage", e->low_space, "The disk is full: events are refused, paging goes on");
 	struct inbox_state st;
 	inbox_state(e->inbox, &st);
 	watch_own_alert(e, "inbox", st.failing || (st.full && !e->low_space),

@@ -21,7 +21,8 @@ struct zones {
 	const char *folder;
 };
 
-enum err zones_open(const struct mem *mem, const struct os *os, const char *folder, struct zones **ret)
+enum err zones_open(
+    const struct mem *mem, const struct os *os, const char *folder, struct zones **ret)
 {
 	struct zones *z = mem_new(mem, 1, sizeof(*z));
 	if (!z)

@@ -8,7 +8,8 @@
 
 struct zones;
 
-must_check enum err zones_open(const struct mem *mem, const struct os *os, const char *folder, struct zones **ret);
+must_check enum err zones_open(
+    const struct mem *mem, const struct os *os, const char *folder, struct zones **ret);
 void zones_close(struct zones **zones);
 /* A conf_zone_find; the context is the struct zones. NULL: no such zone, or it cannot be read. */
 const struct zone *zones_find(void *context, struct str name);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The control store's threads. The commit thread has the only writing connection; the checkpoint thread has
- * one of its own and moves the log into the database beside it. To empty the log the checkpoint thread asks
- * for the gate: the commit thread then begins no transaction until it is done, so neither waits for SQLite's
- * lock of the other. The gate is held at most CHECKPOINT_WAIT for readers, longer only for the copying.
+ * The control store's threads. The commit thread has the only writing connection; the checkpoint
+ * thread has one of its own and moves the log into the database beside it. To empty the log the
+ * checkpoint thread asks for the gate: the commit thread then begins no transaction until it is
+ * done, so neither waits for SQLite's lock of the other. The gate is held at most CHECKPOINT_WAIT
+ * for readers, longer only for the copying.
  */
 #include "store/control/writer_priv.h"
 
@@ -46,14 +47,14 @@ struct control_store {
 	pthread_t commit_thread, checkpoint_thread;
 	bool commit_runs, checkpoint_runs;
 
-	pthread_mutex_t lock; /* of all below */
+	pthread_mutex_t lock;      /* of all below */
 	pthread_cond_t work, idle; /* work: for the threads; idle: for control_wait */
 	enum batch_place place[BATCHES];
-	int given;            /* index of the batch with the commit thread, -1 = none */
+	int given; /* index of the batch with the commit thread, -1 = none */
 	uint64_t epoch;
 	bool stop;
 	bool gate_wanted, in_transaction;
-	uint32_t wal_frames;  /* as of the last commit */
+	uint32_t wal_frames; /* as of the last commit */
 	uint32_t moved_frames;
 	struct control_state state;
 };
@@ -191,15 +192,16 @@ static void passive(struct control_store *c)
 	int log = 0, moved = 0;
 	pthread_mutex_unlock(&c->lock);
 	sqlite3_busy_timeout(c->checkpoint_db, 0);
-	int code = sqlite3_wal_checkpoint_v2(c->checkpoint_db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &moved);
+	int code = sqlite3_wal_checkpoint_v2(
+	    c->checkpoint_db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &moved);
 	wal_measure(c);
 	pthread_mutex_lock(&c->lock);
 	if (code == SQLITE_OK && moved >= 0)
 		c->moved_frames = (uint32_t)moved;
 }
 
-/* Everything into the database, and the log to be written from its start again; when its file has grown
- * large it is cut as well. Commits wait meanwhile. With the lock, which it lets go. */
+/* Everything into the database, and the log to be written from its start again; when its file has
+ * grown large it is cut as well. Commits wait meanwhile. With the lock, which it lets go. */
 static bool empty(struct control_store *c)
 {
 	bool truncate = c->state.wal_bytes > TRUNCATE_BYTES;
@@ -272,8 +274,9 @@ static enum err explain(struct control_store *c, sqlite3 *db, struct buf *why, e
 	bool denied = sys == EACCES || sys == EROFS || sys == EPERM || e == ERR_DENIED;
 	if (why && why->len == 0)
 		buf_printf(why, "%s: %s%s", c->path, db ? sqlite3_errmsg(db) : err_text(e),
-		    denied ? ": the directory and the file must be writable for this user" :
-		    sys == ENOSPC ? ": the disk is full" : "");
+		    denied          ? ": the directory and the file must be writable for this user"
+		    : sys == ENOSPC ? ": the disk is full"
+		                    : "");
 	return denied ? ERR_DENIED : e;
 }
 
@@ -281,13 +284,15 @@ static enum err connect(struct control_store *c, sqlite3 **ret)
 {
 	int persist = 1;
 	int code = sqlite3_open_v2(c->path, ret,
-	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+	        SQLITE_OPEN_PRIVATECACHE,
+	    NULL);
 	if (code != SQLITE_OK)
 		return db_err(code);
 	sqlite3_busy_timeout(*ret, BUSY_MS);
 	enum err e = db_exec(*ret, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; "
-				   "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; "
-				   "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF");
+	                           "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; "
+	                           "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF");
 	if (e == OK)
 		e = db_err(sqlite3_file_control(*ret, "main", SQLITE_FCNTL_PERSIST_WAL, &persist));
 	return e;
@@ -375,7 +380,8 @@ static enum err start_threads(struct control_store *c)
 	if (!c->commit_runs)
 		c->commit_runs = pthread_create(&c->commit_thread, NULL, commit_main, c) == 0;
 	if (!c->checkpoint_runs)
-		c->checkpoint_runs = pthread_create(&c->checkpoint_thread, NULL, checkpoint_main, c) == 0;
+		c->checkpoint_runs =
+		    pthread_create(&c->checkpoint_thread, NULL, checkpoint_main, c) == 0;
 	return c->commit_runs && c->checkpoint_runs ? OK : ERR_NOMEM;
 }
 
@@ -385,7 +391,8 @@ void control_close(struct control_store **control)
 	if (!c)
 		return;
 	if (c->commit_runs)
-		ignore_err(control_wait(c, CLOSE_WAIT), "what is left is decided again from the inbox");
+		ignore_err(
+		    control_wait(c, CLOSE_WAIT), "what is left is decided again from the inbox");
 	pthread_mutex_lock(&c->lock);
 	c->stop = true;
 	pthread_cond_broadcast(&c->work);
@@ -412,7 +419,8 @@ void control_close(struct control_store **control)
 
 typedef enum err row_fn(const struct control_load *load, sqlite3_stmt *s);
 
-static enum err each(struct control_store *c, const char *sql, row_fn *row, const struct control_load *load)
+static enum err each(
+    struct control_store *c, const char *sql, row_fn *row, const struct control_load *load)
 {
 	own(db_finalize) sqlite3_stmt *s = NULL;
 	enum err e = db_prepare(c->db, sql, &s);
@@ -471,19 +479,27 @@ static const struct {
 	row_fn *row;
 } load_table[] = {
 	{ "SELECT key, value FROM meta", load_meta },
-	{ "SELECT kind, name, body, manager, version, changed_at, changed_by FROM resource ORDER BY kind, name",
+	{ "SELECT kind, name, body, manager, version, changed_at, changed_by FROM resource ORDER "
+	  "BY kind, name",
 	    load_resource },
-	{ "SELECT " INCIDENT_COLUMNS " FROM incident WHERE resolved_at = 0 ORDER BY id", load_incident },
-	{ "SELECT a.id, a.incident, a.service, a.source_key, a.dedup_key, a.status, a.severity, a.created_at, "
-	  "a.changed_at, a.count, a.summary FROM incident i CROSS JOIN alert a ON a.incident = i.id "
+	{ "SELECT " INCIDENT_COLUMNS " FROM incident WHERE resolved_at = 0 ORDER BY id",
+	    load_incident },
+	{ "SELECT a.id, a.incident, a.service, a.source_key, a.dedup_key, a.status, a.severity, "
+	  "a.created_at, "
+	  "a.changed_at, a.count, a.summary FROM incident i CROSS JOIN alert a ON a.incident = "
+	  "i.id "
 	  "WHERE i.resolved_at = 0 AND a.status = 'triggered'",
 	    load_alert },
-	{ "SELECT m.id, m.incident, m.purpose, m.user, m.contact_type, m.contact, m.address, m.provider, m.state, "
-	  "m.attempt, m.maybe_duplicate, m.created_at, m.changed_at, m.next_at, m.error, m.reference "
+	{ "SELECT m.id, m.incident, m.purpose, m.user, m.contact_type, m.contact, m.address, "
+	  "m.provider, m.state, "
+	  "m.attempt, m.maybe_duplicate, m.created_at, m.changed_at, m.next_at, m.error, "
+	  "m.reference "
 	  "FROM incident i CROSS JOIN message m ON m.incident = i.id "
 	  "WHERE i.resolved_at = 0 AND m.state NOT IN ('intended', 'sending')",
 	    load_message },
-	{ "SELECT " MESSAGE_COLUMNS " FROM message WHERE state IN ('intended', 'sending') ORDER BY id", load_message },
+	{ "SELECT " MESSAGE_COLUMNS
+	  " FROM message WHERE state IN ('intended', 'sending') ORDER BY id",
+	    load_message },
 	{ "SELECT " TIMER_COLUMNS " FROM timer ORDER BY id", load_timer },
 };
 
@@ -498,20 +514,24 @@ static enum err one_number(struct control_store *c, const char *sql, uint64_t *r
 	return db_err(code);
 }
 
-enum err control_load(struct control_store *c, const struct control_load *load, struct control_mark *ret_mark)
+enum err control_load(
+    struct control_store *c, const struct control_load *load, struct control_mark *ret_mark)
 {
 	uint64_t at = 0, credentials = 0;
 	struct control_mark mark = { .fresh = c->fresh };
 	assert(!c->commit_runs && !c->checkpoint_runs);
-	enum err e = db_exec(c->db, "INSERT INTO meta VALUES ('epoch', 1) ON CONFLICT DO UPDATE SET value = value + 1");
+	enum err e = db_exec(c->db,
+	    "INSERT INTO meta VALUES ('epoch', 1) ON CONFLICT DO UPDATE SET value = value + 1");
 	if (e == OK)
 		e = one_number(c, "SELECT value FROM meta WHERE key = 'epoch'", &mark.epoch);
 	if (e == OK)
-		e = one_number(c, "SELECT value FROM meta WHERE key = 'decided_seq'", &mark.decided_seq);
+		e = one_number(
+		    c, "SELECT value FROM meta WHERE key = 'decided_seq'", &mark.decided_seq);
 	if (e == OK)
 		e = one_number(c, "SELECT value FROM meta WHERE key = 'decided_at'", &at);
 	if (e == OK)
-		e = one_number(c, "SELECT number FROM incident ORDER BY id DESC LIMIT 1", &mark.last_incident_number);
+		e = one_number(c, "SELECT number FROM incident ORDER BY id DESC LIMIT 1",
+		    &mark.last_incident_number);
 	if (e == OK)
 		e = one_number(c, "SELECT count(*) FROM credential", &credentials);
 	for (size_t i = 0; e == OK && i < ARRAY_COUNT(load_table); i++)

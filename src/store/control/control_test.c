@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The control store: what is committed is read back, by the load and by every reader; migrations; two writers;
- * a reader that is stopped; a list of 100,000 open incidents.
+ * The control store: what is committed is read back, by the load and by every reader; migrations;
+ * two writers; a reader that is stopped; a list of 100,000 open incidents.
  */
 #include "store/control/control.h"
 #include "store/control/db_priv.h"
@@ -51,8 +51,8 @@ static void path_of(const struct place *p, const char *name, char out[300])
 static int teardown(void **state)
 {
 	struct place *p = *state;
-	static const char *const names[] = { "control.db", "control.db-wal", "control.db-shm", "control.db.before-2",
-		"control.db.before-2-wal", "control.db.before-2-shm", "" };
+	static const char *const names[] = { "control.db", "control.db-wal", "control.db-shm",
+		"control.db.before-2", "control.db.before-2-wal", "control.db.before-2-shm", "" };
 	control_close(&p->store);
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
 		char path[300];
@@ -115,7 +115,8 @@ static enum err try_open(struct place *p, struct buf *why)
 
 static void open_and_load(struct place *p)
 {
-	struct control_load load = { on_incident, on_alert, on_message, on_timer, on_resource, on_meta, p };
+	struct control_load load = { on_incident, on_alert, on_message, on_timer, on_resource,
+		on_meta, p };
 	p->incidents = p->alerts = p->messages = p->timers = p->resources = p->metas = 0;
 	assert_int_equal(try_open(p, NULL), OK);
 	assert_int_equal(control_load(p->store, &load, &p->mark), OK);
@@ -137,14 +138,23 @@ static void commit(struct place *p, struct control_batch *b, uint64_t seq)
 	assert_int_equal(control_wait(p->store, SPAN_S(30)), OK);
 }
 
-static void add_incident(struct control_batch *b, uint64_t n, enum incident_status status, enum urgency urgency,
-    const char *service)
+static void add_incident(struct control_batch *b, uint64_t n, enum incident_status status,
+    enum urgency urgency, const char *service)
 {
-	struct control_row row = { .type = CONTROL_INCIDENT, .incident = { .id = id_make(n, 0), .number = n,
-		.title = arena_printf(b->arena, "incident %llu is 100%% broken_", (unsigned long long)n),
-		.service = str_c(service), .status = status, .urgency = urgency, .created_at = { T0 + (int64_t)n * NS_PER_S },
-		.changed_at = { T0 + (int64_t)n * NS_PER_S }, .changed_by = STR("events"), .step = 1, .alerts_open = 1,
-		.alerts_total = 1 } };
+	struct control_row row = { .type = CONTROL_INCIDENT,
+		.incident = { .id = id_make(n, 0),
+		    .number = n,
+		    .title = arena_printf(
+		        b->arena, "incident %llu is 100%% broken_", (unsigned long long)n),
+		    .service = str_c(service),
+		    .status = status,
+		    .urgency = urgency,
+		    .created_at = { T0 + (int64_t)n * NS_PER_S },
+		    .changed_at = { T0 + (int64_t)n * NS_PER_S },
+		    .changed_by = STR("events"),
+		    .step = 1,
+		    .alerts_open = 1,
+		    .alerts_total = 1 } };
 	if (status == INCIDENT_RESOLVED)
 		row.incident.resolved_at = row.incident.changed_at;
 	if (status == INCIDENT_ACKNOWLEDGED)
@@ -152,27 +162,49 @@ static void add_incident(struct control_batch *b, uint64_t n, enum incident_stat
 	control_batch_add(b, &row);
 }
 
-static void add_message(struct control_batch *b, uint64_t n, enum message_state state, int64_t next_at)
+static void add_message(
+    struct control_batch *b, uint64_t n, enum message_state state, int64_t next_at)
 {
-	struct control_row row = { .type = CONTROL_MESSAGE, .message = { .id = id_make(n, 2), .incident = id_make(n, 0),
-		.user = STR("ana"), .contact_type = CONTACT_EMAIL, .contact = STR("mail"), .address = STR("a@e.org"),
-		.state = state, .attempt = 1, .created_at = { T0 + (int64_t)n * NS_PER_S },
-		.changed_at = { T0 }, .next_at = { next_at } } };
+	struct control_row row = { .type = CONTROL_MESSAGE,
+		.message = { .id = id_make(n, 2),
+		    .incident = id_make(n, 0),
+		    .user = STR("ana"),
+		    .contact_type = CONTACT_EMAIL,
+		    .contact = STR("mail"),
+		    .address = STR("a@e.org"),
+		    .state = state,
+		    .attempt = 1,
+		    .created_at = { T0 + (int64_t)n * NS_PER_S },
+		    .changed_at = { T0 },
+		    .next_at = { next_at } } };
 	control_batch_add(b, &row);
 }
 
 static void add_timer(struct control_batch *b, uint64_t n, int64_t due)
 {
-	struct control_row row = { .type = CONTROL_TIMER_SET, .timer = { .id = id_make(n, 3), .type = TIMER_ESCALATE,
-		.due = { due }, .subject = id_make(n, 0) } };
+	struct control_row row = { .type = CONTROL_TIMER_SET,
+		.timer = { .id = id_make(n, 3),
+		    .type = TIMER_ESCALATE,
+		    .due = { due },
+		    .subject = id_make(n, 0) } };
 	control_batch_add(b, &row);
 }
 
-static void add_alert(struct control_batch *b, uint64_t n, enum alert_status status, struct str details)
+static void add_alert(
+    struct control_batch *b, uint64_t n, enum alert_status status, struct str details)
 {
-	struct control_row row = { .type = CONTROL_ALERT, .alert = { .id = id_make(n, 1), .incident = id_make(n, 0),
-		.service = STR("web"), .source_key = STR("key"), .dedup_key = STR("dedup"), .status = status,
-		.created_at = { T0 }, .changed_at = { T0 }, .count = 1, .summary = STR("sum"), .details = details } };
+	struct control_row row = { .type = CONTROL_ALERT,
+		.alert = { .id = id_make(n, 1),
+		    .incident = id_make(n, 0),
+		    .service = STR("web"),
+		    .source_key = STR("key"),
+		    .dedup_key = STR("dedup"),
+		    .status = status,
+		    .created_at = { T0 },
+		    .changed_at = { T0 },
+		    .count = 1,
+		    .summary = STR("sum"),
+		    .details = details } };
 	control_batch_add(b, &row);
 }
 
@@ -195,18 +227,34 @@ static void test_rows_come_back(void **state)
 	assert_false(p->mark.has_credential);
 	struct control_batch *b = batch(p);
 	for (uint64_t n = 1; n <= 5; n++) {
-		add_incident(b, n, n == 5 ? INCIDENT_RESOLVED : n == 4 ? INCIDENT_ACKNOWLEDGED : INCIDENT_TRIGGERED,
+		add_incident(b, n,
+		    n == 5   ? INCIDENT_RESOLVED
+		    : n == 4 ? INCIDENT_ACKNOWLEDGED
+		             : INCIDENT_TRIGGERED,
 		    n % 2 ? URGENCY_HIGH : URGENCY_LOW, n < 3 ? "web" : "db");
 		add_alert(b, n, n == 4 ? ALERT_RESOLVED : ALERT_TRIGGERED, STR("{\"a\":1}"));
-		add_message(b, n, n == 5 ? MESSAGE_DELIVERED : n == 4 ? MESSAGE_SENDING : n == 3 ? MESSAGE_ACCEPTED : MESSAGE_INTENDED, 0);
+		add_message(b, n,
+		    n == 5   ? MESSAGE_DELIVERED
+		    : n == 4 ? MESSAGE_SENDING
+		    : n == 3 ? MESSAGE_ACCEPTED
+		             : MESSAGE_INTENDED,
+		    0);
 		add_timer(b, n, T0 + (int64_t)n);
 	}
-	struct control_row clear = { .type = CONTROL_TIMER_CLEAR, .timer = { .id = id_make(5, 3) } };
+	struct control_row clear = { .type = CONTROL_TIMER_CLEAR,
+		.timer = { .id = id_make(5, 3) } };
 	control_batch_add(b, &clear);
-	struct control_row meta = { .type = CONTROL_META, .meta = { STR("installation"), STR("{}") } };
+	struct control_row meta = { .type = CONTROL_META,
+		.meta = { STR("installation"), STR("{}") } };
 	control_batch_add(b, &meta);
-	struct control_row res = { .type = CONTROL_RESOURCE_SET, .resource = { .kind = STR("User"), .name = STR("ana"),
-		.body = STR("{\"x\":1}"), .manager = MANAGER_UI, .version = 7, .changed_at = { T0 }, .changed_by = STR("bo") } };
+	struct control_row res = { .type = CONTROL_RESOURCE_SET,
+		.resource = { .kind = STR("User"),
+		    .name = STR("ana"),
+		    .body = STR("{\"x\":1}"),
+		    .manager = MANAGER_UI,
+		    .version = 7,
+		    .changed_at = { T0 },
+		    .changed_by = STR("bo") } };
 	control_batch_add(b, &res);
 	commit(p, b, 7);
 	/* Details stay when a row does not bring them, and change when it does. */
@@ -223,7 +271,8 @@ static void test_rows_come_back(void **state)
 	assert_true(str_eq(alerts[0].details, STR("{\"a\":1}")));
 	assert_int_equal(control_alerts(r, &two, true, 5, 0, p->arena, &alerts, &count, &more), OK);
 	assert_true(str_eq(alerts[0].details, STR("{\"b\":2}")));
-	assert_int_equal(control_alerts(r, &two, false, 5, 0, p->arena, &alerts, &count, &more), OK);
+	assert_int_equal(
+	    control_alerts(r, &two, false, 5, 0, p->arena, &alerts, &count, &more), OK);
 	assert_int_equal(alerts[0].details.len, 0);
 	struct control_resource *list;
 	assert_int_equal(control_resources(r, STR(""), p->arena, &list, &count), OK);
@@ -254,7 +303,10 @@ static void test_lists(void **state)
 	open_and_load(p);
 	struct control_batch *b = batch(p);
 	for (uint64_t n = 1; n <= 60; n++)
-		add_incident(b, n, n <= 20 ? INCIDENT_RESOLVED : n <= 40 ? INCIDENT_ACKNOWLEDGED : INCIDENT_TRIGGERED,
+		add_incident(b, n,
+		    n <= 20   ? INCIDENT_RESOLVED
+		    : n <= 40 ? INCIDENT_ACKNOWLEDGED
+		              : INCIDENT_TRIGGERED,
 		    n % 2 ? URGENCY_HIGH : URGENCY_LOW, n % 3 ? "web" : "db");
 	commit(p, b, 1);
 	struct control_reader *r = reader_of(p);
@@ -271,8 +323,10 @@ static void test_lists(void **state)
 	assert_int_equal(list.count, 5);
 	assert_false(list.more);
 	assert_int_equal(list.list[4].number, 60);
-	q = (struct control_incident_query){ .limit = 100, .total = true,
-		.statuses = 1u << INCIDENT_TRIGGERED | 1u << INCIDENT_ACKNOWLEDGED, .urgencies = 1u << URGENCY_HIGH };
+	q = (struct control_incident_query){ .limit = 100,
+		.total = true,
+		.statuses = 1u << INCIDENT_TRIGGERED | 1u << INCIDENT_ACKNOWLEDGED,
+		.urgencies = 1u << URGENCY_HIGH };
 	struct str services[] = { STR("db"), STR("nothing") };
 	q.services = services;
 	q.service_count = 2;
@@ -280,8 +334,11 @@ static void test_lists(void **state)
 	assert_int_equal(list.count, list.total);
 	assert_int_equal(list.count, 7); /* 21 27 33 39 45 51 57 */
 	for (size_t i = 0; i < list.count; i++)
-		assert_true(list.list[i].urgency == URGENCY_HIGH && str_eq(list.list[i].service, STR("db")));
-	q = (struct control_incident_query){ .limit = 100, .statuses = 1u << INCIDENT_TRIGGERED, .high_first = true };
+		assert_true(list.list[i].urgency == URGENCY_HIGH &&
+		            str_eq(list.list[i].service, STR("db")));
+	q = (struct control_incident_query){
+		.limit = 100, .statuses = 1u << INCIDENT_TRIGGERED, .high_first = true
+	};
 	assert_int_equal(control_incidents(r, &q, p->arena, &list), OK);
 	assert_int_equal(list.list[0].number, 59);
 	assert_int_equal(list.list[10].number, 60);
@@ -303,7 +360,9 @@ static void test_lists(void **state)
 	assert_int_equal(rest.count, 8);
 	assert_false(rest.more);
 	assert_int_equal(rest.list[0].number, list.list[12].number);
-	q = (struct control_incident_query){ .limit = 100, .since = { T0 + 10 * NS_PER_S }, .until = { T0 + 20 * NS_PER_S } };
+	q = (struct control_incident_query){
+		.limit = 100, .since = { T0 + 10 * NS_PER_S }, .until = { T0 + 20 * NS_PER_S }
+	};
 	assert_int_equal(control_incidents(r, &q, p->arena, &list), OK);
 	assert_int_equal(list.count, 10);
 	assert_int_equal(list.list[0].number, 19);
@@ -313,9 +372,12 @@ static void test_lists(void **state)
 	assert_int_equal(list.count, 0);
 	/* Text: part of the title, whose wildcards are plain; the number; the id. */
 	struct id id = id_make(33, 0);
-	const struct { struct str text; size_t count; } texts[] = {
-		{ STR("NT 33 IS"), 1 }, { STR("33"), 1 }, { STR("100%"), 60 }, { STR("1_0%"), 0 }, { STR("broken_"), 60 },
-		{ STR("brokenx"), 0 }, { id_str(&id), 1 } };
+	const struct {
+		struct str text;
+		size_t count;
+	} texts[] = { { STR("NT 33 IS"), 1 }, { STR("33"), 1 }, { STR("100%"), 60 },
+		{ STR("1_0%"), 0 }, { STR("broken_"), 60 }, { STR("brokenx"), 0 },
+		{ id_str(&id), 1 } };
 	for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
 		q = (struct control_incident_query){ .limit = 100, .text = texts[i].text };
 		assert_int_equal(control_incidents(r, &q, p->arena, &list), OK);
@@ -336,10 +398,13 @@ static void test_lists(void **state)
 	control_reader_close(&r);
 }
 
-static void credential(struct control_batch *b, enum credential_type type, struct str user, struct str hash, int64_t expires)
+static void credential(struct control_batch *b, enum credential_type type, struct str user,
+    struct str hash, int64_t expires)
 {
-	struct control_row row = { .type = CONTROL_CREDENTIAL, .credential = { { .type = type, .user = user,
-		.secret_hash = hash, .expires = { expires } }, { T0 } } };
+	struct control_row row = { .type = CONTROL_CREDENTIAL,
+		.credential = {
+		    { .type = type, .user = user, .secret_hash = hash, .expires = { expires } },
+		    { T0 } } };
 	control_batch_add(b, &row);
 }
 
@@ -383,12 +448,13 @@ static void test_promises(void **state)
 	open_and_load(p);
 	struct control_batch *b = batch(p);
 	for (uint64_t n = 1; n <= 6; n++)
-		add_incident(b, n, n == 6 ? INCIDENT_RESOLVED : INCIDENT_TRIGGERED, URGENCY_HIGH, "web");
-	b->rows[3].incident.told = true;           /* 4: somebody was told */
-	add_timer(b, 1, now.ns + NS_PER_S);        /* 1: live */
-	add_timer(b, 2, now.ns - 100 * NS_PER_S);  /* 2: should have fired long ago */
-	add_message(b, 3, MESSAGE_INTENDED, 0);    /* 3: on its way */
-	add_message(b, 5, MESSAGE_FAILED, 0);      /* 5: nothing holds it */
+		add_incident(
+		    b, n, n == 6 ? INCIDENT_RESOLVED : INCIDENT_TRIGGERED, URGENCY_HIGH, "web");
+	b->rows[3].incident.told = true;          /* 4: somebody was told */
+	add_timer(b, 1, now.ns + NS_PER_S);       /* 1: live */
+	add_timer(b, 2, now.ns - 100 * NS_PER_S); /* 2: should have fired long ago */
+	add_message(b, 3, MESSAGE_INTENDED, 0);   /* 3: on its way */
+	add_message(b, 5, MESSAGE_FAILED, 0);     /* 5: nothing holds it */
 	commit(p, b, 1);
 	struct control_reader *r = reader_of(p);
 	struct control_promises out;
@@ -418,15 +484,21 @@ static void test_proofs_and_rates(void **state)
 	struct place *p = *state;
 	open_and_load(p);
 	struct control_batch *b = batch(p);
-	struct control_row row = { .type = CONTROL_PROOF, .proof = { .kind = STR("provider"), .subject = STR("mail"),
-		.proven_at = { T0 }, .by = STR("receipt"), .evidence = STR("Q1") } };
+	struct control_row row = { .type = CONTROL_PROOF,
+		.proof = { .kind = STR("provider"),
+		    .subject = STR("mail"),
+		    .proven_at = { T0 },
+		    .by = STR("receipt"),
+		    .evidence = STR("Q1") } };
 	control_batch_add(b, &row);
-	row.proof = (struct proof){ .kind = STR("provider"), .subject = STR("mail"), .broken = true };
+	row.proof =
+	    (struct proof){ .kind = STR("provider"), .subject = STR("mail"), .broken = true };
 	control_batch_add(b, &row);
 	row.proof.subject = STR("sms");
 	control_batch_add(b, &row);
 	for (int i = 0; i < 3; i++) {
-		struct control_row rate = { .type = CONTROL_RATE, .rate = { .at = { T0 + i * 30 * NS_PER_S }, .events = 2, .pages = 1 } };
+		struct control_row rate = { .type = CONTROL_RATE,
+			.rate = { .at = { T0 + i * 30 * NS_PER_S }, .events = 2, .pages = 1 } };
 		control_batch_add(b, &rate);
 	}
 	commit(p, b, 1);
@@ -435,11 +507,13 @@ static void test_proofs_and_rates(void **state)
 	size_t count;
 	assert_int_equal(control_proofs(r, 10, p->arena, &proofs, &count), OK);
 	assert_int_equal(count, 2);
-	assert_true(proofs[0].broken && proofs[0].proven_at.ns == T0 && str_eq(proofs[0].evidence, STR("Q1")));
+	assert_true(proofs[0].broken && proofs[0].proven_at.ns == T0 &&
+	            str_eq(proofs[0].evidence, STR("Q1")));
 	assert_true(proofs[1].broken && proofs[1].proven_at.ns == 0);
 	struct control_rate *rates;
 	uint64_t events = 0;
-	assert_int_equal(control_rates(r, (struct wall){ T0 + 60 * NS_PER_S }, 5, p->arena, &rates), OK);
+	assert_int_equal(
+	    control_rates(r, (struct wall){ T0 + 60 * NS_PER_S }, 5, p->arena, &rates), OK);
 	for (int i = 0; i < 5; i++)
 		events += rates[i].events;
 	assert_int_equal(events, 6);
@@ -462,7 +536,8 @@ static void test_newer_schema_is_refused(void **state)
 	assert_true(str_find_str(buf_str(&why), STR("schema 99")) < why.len);
 	buf_free(&why);
 	struct control_reader *r = NULL;
-	assert_int_equal(control_reader_open(&mem_system, &os_linux, str_c(p->dir), &r), ERR_DENIED);
+	assert_int_equal(
+	    control_reader_open(&mem_system, &os_linux, str_c(p->dir), &r), ERR_DENIED);
 }
 
 static void test_migration(void **state)
@@ -537,7 +612,8 @@ static void test_unwritable(void **state)
 	rmdir(path);
 }
 
-/* A reader that holds a snapshot and does not move: commits go on, and when it is gone the log is emptied. */
+/* A reader that holds a snapshot and does not move: commits go on, and when it is gone the log is
+ * emptied. */
 static void test_stopped_reader(void **state)
 {
 	struct place *p = *state;
@@ -554,7 +630,8 @@ static void test_stopped_reader(void **state)
 	if (pid == 0) {
 		sqlite3 *db;
 		if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
-		    sqlite3_exec(db, "BEGIN; SELECT * FROM incident", NULL, NULL, NULL) != SQLITE_OK)
+		    sqlite3_exec(db, "BEGIN; SELECT * FROM incident", NULL, NULL, NULL) !=
+		        SQLITE_OK)
 			_exit(1);
 		if (write(said[1], "x", 1) != 1)
 			_exit(2);
@@ -609,7 +686,8 @@ static void test_many(void **state)
 	for (uint64_t n = 1; n <= 100000;) {
 		struct control_batch *b = batch(p);
 		for (int i = 0; i < 5000; i++, n++) {
-			add_incident(b, n, INCIDENT_TRIGGERED, n % 5 ? URGENCY_HIGH : URGENCY_LOW, n % 10 ? "web" : "db");
+			add_incident(b, n, INCIDENT_TRIGGERED, n % 5 ? URGENCY_HIGH : URGENCY_LOW,
+			    n % 10 ? "web" : "db");
 			add_timer(b, n, T0 * 2);
 		}
 		commit(p, b, n);
@@ -622,7 +700,12 @@ static void test_many(void **state)
 	const struct control_incident_query queries[] = {
 		{ .limit = 100, .total = true, .statuses = open },
 		{ .limit = 100, .offset = 9900, .total = true, .statuses = open },
-		{ .limit = 100, .total = true, .statuses = open, .services = &db, .service_count = 1, .urgencies = 1u << URGENCY_LOW },
+		{ .limit = 100,
+		    .total = true,
+		    .statuses = open,
+		    .services = &db,
+		    .service_count = 1,
+		    .urgencies = 1u << URGENCY_LOW },
 		{ .limit = 25, .total = true, .high_first = true, .statuses = open },
 		{ .limit = 25, .total = true, .statuses = 1u << INCIDENT_RESOLVED },
 		{ .limit = 25, .total = true },
@@ -630,7 +713,8 @@ static void test_many(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(queries); i++) {
 		int64_t best = INT64_MAX;
-		/* On a machine that has other things to do a query may be given up; not each time. */
+		/* On a machine that has other things to do a query may be given up; not each time.
+		 */
 		for (int k = 0, good = 0; good < 3 && k < 50; k++) {
 			int64_t t0 = os_linux.mono(&os_linux).ns;
 			enum err e = control_incidents(r, &queries[i], p->arena, &list);
@@ -641,8 +725,8 @@ static void test_many(void **state)
 			int64_t took = os_linux.mono(&os_linux).ns - t0;
 			best = took < best ? took : best;
 		}
-		print_message("# query %zu: %.1f ms, %zu rows of %llu\n", i, (double)best / 1e6, list.count,
-		    (unsigned long long)list.total);
+		print_message("# query %zu: %.1f ms, %zu rows of %llu\n", i, (double)best / 1e6,
+		    list.count, (unsigned long long)list.total);
 		assert_true(best < 250 * NS_PER_MS);
 	}
 	int64_t t0 = os_linux.mono(&os_linux).ns;

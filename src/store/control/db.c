@@ -13,20 +13,15 @@ enum err db_err(int code)
 	switch (code & 0xff) {
 	case SQLITE_OK:
 	case SQLITE_ROW:
-	case SQLITE_DONE:
-		return OK;
-	case SQLITE_NOMEM:
-		return ERR_NOMEM;
+	case SQLITE_DONE: return OK;
+	case SQLITE_NOMEM: return ERR_NOMEM;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-	case SQLITE_INTERRUPT:
-		return ERR_BUSY;
+	case SQLITE_INTERRUPT: return ERR_BUSY;
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
-	case SQLITE_AUTH:
-		return ERR_DENIED;
-	default:
-		return ERR_IO;
+	case SQLITE_AUTH: return ERR_DENIED;
+	default: return ERR_IO;
 	}
 }
 
@@ -69,7 +64,8 @@ void db_read_incident(sqlite3_stmt *s, struct incident *ret)
 		.number = db_u64(s, 1),
 		.title = db_str(s, 2),
 		.service = db_str(s, 3),
-		.status = (enum incident_status)db_enum(s, 4, incident_status_name, INCIDENT_STATUS_COUNT),
+		.status = (enum incident_status)db_enum(
+		    s, 4, incident_status_name, INCIDENT_STATUS_COUNT),
 		.urgency = (enum urgency)db_enum(s, 5, urgency_name, URGENCY_COUNT),
 		.created_at = db_wall(s, 6),
 		.changed_at = db_wall(s, 7),
@@ -111,7 +107,8 @@ void db_read_message(sqlite3_stmt *s, struct message *ret)
 		.incident = db_id(s, 1),
 		.purpose = (enum message_purpose)db_enum(s, 2, message_purpose_name, PURPOSE_COUNT),
 		.user = db_str(s, 3),
-		.contact_type = (enum contact_type)db_enum(s, 4, contact_type_name, CONTACT_TYPE_COUNT),
+		.contact_type =
+		    (enum contact_type)db_enum(s, 4, contact_type_name, CONTACT_TYPE_COUNT),
 		.contact = db_str(s, 5),
 		.address = db_str(s, 6),
 		.provider = db_str(s, 7),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The little that the control store's files share about SQLite: opening with the same settings, binding
- * and reading by column number, enumerations by name. Nothing outside this room sees sqlite3.h.
+ * The little that the control store's files share about SQLite: opening with the same settings,
+ * binding and reading by column number, enumerations by name. Nothing outside this room sees
+ * sqlite3.h.
  */
 #pragma once
 #include "base/arena.h"
@@ -19,10 +20,11 @@ struct control_migration {
 extern const struct control_migration control_migrations[];
 extern const size_t control_migration_count;
 
-/* Brings the database to the last migration of the list, one transaction each; a database that is not empty
- * is copied to path.before-<version> first. ERR_DENIED: newer than the list. `why` may be NULL. */
-must_check enum err control_migrate(sqlite3 *db, const char *path, const struct control_migration *list,
-    size_t count, struct buf *why);
+/* Brings the database to the last migration of the list, one transaction each; a database that is
+ * not empty is copied to path.before-<version> first. ERR_DENIED: newer than the list. `why` may be
+ * NULL. */
+must_check enum err control_migrate(sqlite3 *db, const char *path,
+    const struct control_migration *list, size_t count, struct buf *why);
 must_check enum err control_schema(sqlite3 *db, int *ret_version);
 
 /* SQLite's code as ours. */
@@ -81,14 +83,14 @@ struct id db_id(sqlite3_stmt *s, int i);
 unsigned db_enum(sqlite3_stmt *s, int i, const struct str *names, unsigned count);
 
 /* The columns that the readers of a row below expect, in this order. */
-#define INCIDENT_COLUMNS                                                                           \
-	"id, number, title, service, status, urgency, created_at, changed_at, acknowledged_at, "   \
+#define INCIDENT_COLUMNS                                                                         \
+	"id, number, title, service, status, urgency, created_at, changed_at, acknowledged_at, " \
 	"resolved_at, changed_by, step, loop, alerts_open, alerts_total, told, exhausted, nobody"
 #define ALERT_COLUMNS                                                                              \
 	"id, incident, service, source_key, dedup_key, status, severity, created_at, changed_at, " \
 	"count, summary"
-#define MESSAGE_COLUMNS                                                                            \
-	"id, incident, purpose, user, contact_type, contact, address, provider, state, attempt, "  \
+#define MESSAGE_COLUMNS                                                                           \
+	"id, incident, purpose, user, contact_type, contact, address, provider, state, attempt, " \
 	"maybe_duplicate, created_at, changed_at, next_at, error, reference"
 #define TIMER_COLUMNS "id, type, due, subject, user, rule, contact"
 #define LOG_COLUMNS "id, incident, at, type, agent, channel, summary, body"

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inbox's writing side. The owner's thread lays records out in chunks exactly as they will stand in
- * the file (all but the checksum, which continues the record before and is put in by the sync thread), and
- * later decides from the same chunks: a body is copied once. A chunk is in one of these places:
+ * The inbox's writing side. The owner's thread lays records out in chunks exactly as they will
+ * stand in the file (all but the checksum, which continues the record before and is put in by the
+ * sync thread), and later decides from the same chunks: a body is copied once. A chunk is in one of
+ * these places:
  *
- *   filling (owner) -> queue (lock) -> the sync thread's hands -> done (lock) -> ready (owner) -> spare / freed
+ *   filling (owner) -> queue (lock) -> the sync thread's hands -> done (lock) -> ready (owner) ->
+ * spare / freed
  *
  * or, after a failure, dead (lock) -> freed by the owner. Only the owner allocates and frees.
  *
- * What a failure means. No room for another segment: nothing was written; the records are refused and the
- * log is clean. A failed write or sync: bytes of refused records may stand behind the durable ones, even
- * whole; the sync thread first overwrites the head of the first of them and syncs that, and until it has
- * succeeded nothing is taken.
+ * What a failure means. No room for another segment: nothing was written; the records are refused
+ * and the log is clean. A failed write or sync: bytes of refused records may stand behind the
+ * durable ones, even whole; the sync thread first overwrites the head of the first of them and
+ * syncs that, and until it has succeeded nothing is taken.
  */
 #include "store/control/inbox_priv.h"
 
@@ -33,9 +35,9 @@
 
 struct chunk {
 	struct chunk *next;
-	uint64_t first, last;   /* sequence numbers; first > last: empty */
-	struct mono appended;   /* the first record's */
-	size_t len, cap, read;  /* read: how far inbox_next has come */
+	uint64_t first, last;  /* sequence numbers; first > last: empty */
+	struct mono appended;  /* the first record's */
+	size_t len, cap, read; /* read: how far inbox_next has come */
 	unsigned char bytes[];
 };
 
@@ -56,26 +58,26 @@ struct inbox {
 	size_t spare_count, pending_bytes;
 
 	/* the sync thread's */
-	int fd, next_fd;              /* the segment being written; one made ahead, or -1 */
-	uint64_t first;               /* of the segment being written */
-	off_t at, size;               /* of it */
+	int fd, next_fd; /* the segment being written; one made ahead, or -1 */
+	uint64_t first;  /* of the segment being written */
+	off_t at, size;  /* of it */
 	uint32_t chain, next_chain;
 	struct inbox_segment *segments; /* all that are on disk, without the one made ahead */
 	size_t segment_count, segment_cap;
-	struct mono next_try;         /* of making a segment ahead */
-	bool ahead_failed;            /* the last try found no room */
-	bool dirty;                   /* bytes of refused records may stand at `at` */
+	struct mono next_try; /* of making a segment ahead */
+	bool ahead_failed;    /* the last try found no room */
+	bool dirty;           /* bytes of refused records may stand at `at` */
 
 	pthread_t thread;
 	bool thread_runs;
 	pthread_cond_t cond;
-	pthread_mutex_t lock;         /* of all below */
+	pthread_mutex_t lock; /* of all below */
 	bool stop;
 	struct chunk_list queue, done, dead;
-	size_t queued_bytes;          /* in queue and in the thread's hands */
-	size_t room;                  /* bytes that fit into the segments that are there */
+	size_t queued_bytes; /* in queue and in the thread's hands */
+	size_t room;         /* bytes that fit into the segments that are there */
 	uint64_t durable, decided;
-	bool failed;                  /* the owner has not yet seen a failure */
+	bool failed; /* the owner has not yet seen a failure */
 	struct inbox_state state;
 };
 
@@ -128,13 +130,14 @@ static int dir_sync(struct inbox *b)
 }
 
 /* Fills, names and makes durable an empty segment. The name appears only when it is whole. */
-static int segment_fill(struct inbox *b, int fd, uint64_t first, uint32_t chain, const char *temp,
-    const char *path)
+static int segment_fill(
+    struct inbox *b, int fd, uint64_t first, uint32_t chain, const char *temp, const char *path)
 {
 	unsigned char head[INBOX_HEAD_BYTES];
 	off_t size = (off_t)b->options.segment_bytes;
 	if (b->os->fallocate(b->os, fd, 0, size) < 0) {
-		/* Some file systems cannot reserve: then a full disk is met when a record is written. */
+		/* Some file systems cannot reserve: then a full disk is met when a record is
+		 * written. */
 		if (errno != EOPNOTSUPP && errno != ENOSYS)
 			return -1;
 		if (b->os->ftruncate(b->os, fd, size) < 0)
@@ -148,7 +151,8 @@ static int segment_fill(struct inbox *b, int fd, uint64_t first, uint32_t chain,
 	return dir_sync(b);
 }
 
-/* Makes the segment that begins with `first`. Its fd, or -1 and errno; nothing stays behind then. */
+/* Makes the segment that begins with `first`. Its fd, or -1 and errno; nothing stays behind then.
+ */
 static int segment_make(struct inbox *b, uint64_t first, uint32_t *ret_chain)
 {
 	char path[INBOX_PATH_MAX], temp[INBOX_PATH_MAX];
@@ -175,8 +179,8 @@ static int segment_make(struct inbox *b, uint64_t first, uint32_t *ret_chain)
 	return fd;
 }
 
-/* A segment that was made ahead does not know yet where it begins: it waits under a name of its own and
- * gets its head and its right name when its turn comes. */
+/* A segment that was made ahead does not know yet where it begins: it waits under a name of its own
+ * and gets its head and its right name when its turn comes. */
 static void ahead_make(struct inbox *b)
 {
 	struct mono now = b->os->mono(b->os);
@@ -273,7 +277,7 @@ static void segments_trim(struct inbox *b, uint64_t decided)
 	for (size_t i = 0; i < b->segment_count; i++)
 		bytes += b->segments[i].bytes;
 	while (b->segment_count > 1 && bytes > b->options.keep_bytes &&
-	    b->segments[1].first - 1 <= decided) {
+	       b->segments[1].first - 1 <= decided) {
 		if (inbox_path(str_c(b->dir), b->segments[0].first, "", path) != OK ||
 		    b->os->unlink(b->os, path) < 0)
 			return;
@@ -298,10 +302,12 @@ static uint32_t chunk_stamp(struct chunk *c, uint32_t chain)
 	return chain;
 }
 
-/* Writes and syncs; on failure *ret_durable says how far it came, and the place is that behind it. */
+/* Writes and syncs; on failure *ret_durable says how far it came, and the place is that behind it.
+ */
 static int batch_write(struct inbox *b, const struct chunk_list *list, uint64_t *ret_durable)
 {
-	off_t at = b->at; /* where the next chunk goes: b->at and b->chain are those of what is durable */
+	off_t at =
+	    b->at; /* where the next chunk goes: b->at and b->chain are those of what is durable */
 	uint32_t chain = b->chain;
 	for (struct chunk *c = list->head; c; c = c->next) {
 		if (b->fd < 0 || at + (off_t)c->len > b->size) {
@@ -432,7 +438,8 @@ static void *sync_main(void *context)
 			if (b->stop)
 				break;
 			if (wants_retry) {
-				struct timespec until = mono_timespec(mono_add(b->os->mono(b->os), b->options.retry));
+				struct timespec until =
+				    mono_timespec(mono_add(b->os->mono(b->os), b->options.retry));
 				pthread_cond_timedwait(&b->cond, &b->lock, &until);
 			}
 			if (b->dirty || !b->queue.head)
@@ -468,8 +475,8 @@ static enum err tail_open(struct inbox *b, const struct inbox_tail *tail)
 	b->at = tail->at;
 	b->size = tail->size;
 	b->chain = tail->chain;
-	/* What is read now will be decided now: it must not be lost later. And what a torn write has left
-	 * behind must not matter. */
+	/* What is read now will be decided now: it must not be lost later. And what a torn write
+	 * has left behind must not matter. */
 	b->dirty = true;
 	if (repair(b) == 0)
 		b->dirty = false;
@@ -510,8 +517,8 @@ static enum err find_tail(struct inbox *b, uint64_t decided)
 			return e;
 		b->durable = tail.last;
 	} else {
-		/* Nothing there yet, or less than the store has decided on (the folder was lost, or its end is
-		 * damaged): go on in a new segment behind both. */
+		/* Nothing there yet, or less than the store has decided on (the folder was lost, or
+		 * its end is damaged): go on in a new segment behind both. */
 		b->durable = tail.last > decided ? tail.last : decided;
 		b->state.lost = tail.last < decided && tail.first ? decided - tail.last : 0;
 		b->size = b->at = 0;
@@ -648,7 +655,8 @@ static bool is_full(struct inbox *b, size_t n, bool urgent)
 	return want + (urgent ? 0 : b->options.reserve_bytes) > b->room;
 }
 
-enum err inbox_append(struct inbox *b, struct wall at, struct str body, bool urgent, uint64_t *ret_seq)
+enum err inbox_append(
+    struct inbox *b, struct wall at, struct str body, bool urgent, uint64_t *ret_seq)
 {
 	size_t n = inbox_record_bytes(body.len);
 	size_t limit = b->options.segment_bytes - INBOX_HEAD_BYTES;

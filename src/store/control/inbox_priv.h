@@ -40,31 +40,32 @@ static inline size_t inbox_record_bytes(size_t n)
 #define AHEAD_FIRST UINT64_MAX
 
 struct inbox_segment {
-	uint64_t first;  /* sequence number of its first record */
+	uint64_t first; /* sequence number of its first record */
 	uint64_t bytes;
 };
 
-/* The segments of a folder by rising first number, in an array of mem_new that the caller frees (NULL when
- * there are none). Files of other names are left alone. ERR_GONE: no such folder. */
+/* The segments of a folder by rising first number, in an array of mem_new that the caller frees
+ * (NULL when there are none). Files of other names are left alone. ERR_GONE: no such folder. */
 must_check enum err inbox_list(const struct mem *mem, const struct os *os, struct str dir,
     struct inbox_segment **ret_list, size_t *ret_count);
 /* dir/<first>.seg<suffix> in out[INBOX_PATH_MAX]; ERR_LIMIT. */
 must_check enum err inbox_path(struct str dir, uint64_t first, const char *suffix, char *out);
 
 /* A segment's head. `chain` is where its checksum chain starts. */
-void inbox_head_write(unsigned char out[INBOX_HEAD_BYTES], uint64_t first, uint32_t chain, struct wall at);
-must_check enum err inbox_head_read(const unsigned char in[INBOX_HEAD_BYTES], uint64_t first,
-    uint32_t *ret_chain);
+void inbox_head_write(
+    unsigned char out[INBOX_HEAD_BYTES], uint64_t first, uint32_t chain, struct wall at);
+must_check enum err inbox_head_read(
+    const unsigned char in[INBOX_HEAD_BYTES], uint64_t first, uint32_t *ret_chain);
 /* The checksum of a record whose head (with its length) and body stand at ptr. */
 uint32_t inbox_record_checksum(uint32_t chain, const unsigned char *ptr);
 
 /* Where a walk that came to its end stands: there the log goes on. */
 struct inbox_tail {
-	uint64_t first;   /* of the last segment; 0 = there is none */
-	uint64_t last;    /* the last record, first - 1 when the segment is empty */
-	off_t at;         /* behind the last whole record */
-	off_t size;       /* of the file */
+	uint64_t first; /* of the last segment; 0 = there is none */
+	uint64_t last;  /* the last record, first - 1 when the segment is empty */
+	off_t at;       /* behind the last whole record */
+	off_t size;     /* of the file */
 	uint32_t chain;
-	bool head_ok;     /* the segment's head could be read */
+	bool head_ok; /* the segment's head could be read */
 };
 void inbox_walk_tail(const struct inbox_walk *walk, struct inbox_tail *ret);

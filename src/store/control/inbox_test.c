@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inbox on a real file system below TMPDIR: what was durable is read again, whatever was torn, refused,
- * full or killed in between.
+ * The inbox on a real file system below TMPDIR: what was durable is read again, whatever was torn,
+ * refused, full or killed in between.
  */
 #include "store/control/inbox.h"
 
@@ -74,7 +74,9 @@ static int place_teardown(void **state)
 
 static struct inbox_options small(struct place *p)
 {
-	return (struct inbox_options){ .segment_bytes = 8192, .retry = SPAN_MS(5), .notify = on_notify, .context = p };
+	return (struct inbox_options){
+		.segment_bytes = 8192, .retry = SPAN_MS(5), .notify = on_notify, .context = p
+	};
 }
 
 static void wait_wake(struct place *p)
@@ -105,11 +107,14 @@ static uint64_t append(struct inbox *b, uint64_t n, size_t len)
 {
 	char text[4096];
 	uint64_t seq = 0;
-	assert_int_equal(inbox_append(b, (struct wall){ (int64_t)n * 1000 }, body_of(n, len, text), false, &seq), OK);
+	assert_int_equal(
+	    inbox_append(b, (struct wall){ (int64_t)n * 1000 }, body_of(n, len, text), false, &seq),
+	    OK);
 	return seq;
 }
 
-/* Reads the log from the disk: the records after `after` are first, first + 1, ... with bodies of their number. */
+/* Reads the log from the disk: the records after `after` are first, first + 1, ... with bodies of
+ * their number. */
 static uint64_t walk_all(struct place *p, uint64_t after)
 {
 	char text[4096];
@@ -180,8 +185,8 @@ static void last_segment(struct place *p, char *path, size_t size)
 	snprintf(path, size, "%s/%.*s", p->dir, STR_ARG(names[count - 1]));
 }
 
-/* Whatever byte of the last record is lost or changed, the records before it are there, the torn one is
- * not, and the log goes on. */
+/* Whatever byte of the last record is lost or changed, the records before it are there, the torn
+ * one is not, and the log goes on. */
 static void test_torn_tail(void **state)
 {
 	struct place *p = *state;
@@ -190,7 +195,8 @@ static void test_torn_tail(void **state)
 	for (size_t cut = 0; cut < record; cut += 3) {
 		struct inbox *b = NULL;
 		char path[DIR_MAX * 2], text[64];
-		assert_int_equal(inbox_open(&mem_system, &os_linux, str_c(p->dir), &options, 0, &b), OK);
+		assert_int_equal(
+		    inbox_open(&mem_system, &os_linux, str_c(p->dir), &options, 0, &b), OK);
 		for (uint64_t n = 1; n <= 5; n++)
 			append(b, n, 40);
 		inbox_close(&b);
@@ -206,11 +212,12 @@ static void test_torn_tail(void **state)
 		bool counts = cut < INBOX_RECORD_HEAD_BYTES + 40;
 		uint64_t last = counts ? 4 : 5;
 		assert_int_equal(walk_all(p, 0), last);
-		assert_int_equal(inbox_open(&mem_system, &os_linux, str_c(p->dir), &options, 3, &b), OK);
+		assert_int_equal(
+		    inbox_open(&mem_system, &os_linux, str_c(p->dir), &options, 3, &b), OK);
 		assert_int_equal(inbox_durable(b), last);
 		uint64_t seq;
 		assert_int_equal(inbox_append(b, (struct wall){ (int64_t)(last + 1) * 1000 },
-				     body_of(last + 1, 40, text), false, &seq),
+		                     body_of(last + 1, 40, text), false, &seq),
 		    OK);
 		assert_int_equal(seq, last + 1);
 		inbox_close(&b);
@@ -239,9 +246,12 @@ static void test_leftovers_stay_dead(void **state)
 	close(fd);
 	assert_int_equal(inbox_open(&mem_system, &os_linux, str_c(p->dir), &options, 0, &b), OK);
 	assert_int_equal(inbox_durable(b), 2);
-	/* Another record 3 of the same length, then a crash: 4 and 5 of before must not continue it. */
+	/* Another record 3 of the same length, then a crash: 4 and 5 of before must not continue
+	 * it. */
 	uint64_t seq;
-	assert_int_equal(inbox_append(b, (struct wall){ 3000 }, STR("3 but another body, with 40 characters.."), false, &seq), OK);
+	assert_int_equal(inbox_append(b, (struct wall){ 3000 },
+	                     STR("3 but another body, with 40 characters.."), false, &seq),
+	    OK);
 	inbox_close(&b);
 	struct inbox_walk *w = NULL;
 	struct inbox_record r;
@@ -291,15 +301,20 @@ static void test_limits(void **state)
 	uint64_t seq;
 	options.pending_bytes = 4096;
 	assert_int_equal(inbox_open(&mem_system, &os_linux, str_c(p->dir), &options, 0, &b), OK);
-	assert_int_equal(inbox_append(b, (struct wall){ 1 }, str_make(text, sizeof(text)), true, &seq), ERR_LIMIT);
+	assert_int_equal(
+	    inbox_append(b, (struct wall){ 1 }, str_make(text, sizeof(text)), true, &seq),
+	    ERR_LIMIT);
 	for (uint64_t n = 1; n <= 4; n++)
 		append(b, n, 1000);
 	/* Events wait until the memory is free; urgent ones do not. */
-	assert_int_equal(inbox_append(b, (struct wall){ 1 }, str_make(text, 1000), false, &seq), ERR_BUSY);
+	assert_int_equal(
+	    inbox_append(b, (struct wall){ 1 }, str_make(text, 1000), false, &seq), ERR_BUSY);
 	assert_int_equal(inbox_append(b, (struct wall){ 1 }, str_make(text, 1000), true, &seq), OK);
 	inbox_close(&b);
 	/* A missing parent, and a folder that is a file. */
-	assert_int_equal(inbox_open(&mem_system, &os_linux, STR("/nonexistent/inbox"), &options, 0, &b), ERR_GONE);
+	assert_int_equal(
+	    inbox_open(&mem_system, &os_linux, STR("/nonexistent/inbox"), &options, 0, &b),
+	    ERR_GONE);
 }
 
 static void test_old_segments_go(void **state)
@@ -338,8 +353,9 @@ static void test_old_segments_go(void **state)
 
 #define TORTURE_RECORDS 60u
 
-/* Appends until TORTURE_RECORDS are durable, asking again for what was refused, as the engine does. Returns
- * how often something was refused; fills accepted times so that a refused record is told from its retry. */
+/* Appends until TORTURE_RECORDS are durable, asking again for what was refused, as the engine does.
+ * Returns how often something was refused; fills accepted times so that a refused record is told
+ * from its retry. */
 static unsigned drive(struct place *p, struct inbox *b, struct os_faulty *f)
 {
 	unsigned refused = 0, tries = 0;
@@ -355,9 +371,10 @@ static unsigned drive(struct place *p, struct inbox *b, struct os_faulty *f)
 			refused++;
 		}
 		uint64_t seq;
-		enum err e = next > TORTURE_RECORDS ? ERR_BUSY :
-		    inbox_append(b, (struct wall){ (int64_t)next * 1000 },
-			body_of(next, 16 + (next * 53) % 400, text), true, &seq);
+		enum err e = next > TORTURE_RECORDS
+		                 ? ERR_BUSY
+		                 : inbox_append(b, (struct wall){ (int64_t)next * 1000 },
+		                       body_of(next, 16 + (next * 53) % 400, text), true, &seq);
 		if (e == OK) {
 			assert_int_equal(seq, next);
 			next++;
@@ -417,8 +434,9 @@ static void test_torture_names(void **state)
 	torture(*state, OS_RENAME | OS_OPEN, EIO, false);
 }
 
-/* A disk that stays full: events are refused while the reserve is left for what is urgent, and then that is
- * refused too; nothing that was accepted is lost, and when there is room again all goes on. */
+/* A disk that stays full: events are refused while the reserve is left for what is urgent, and then
+ * that is refused too; nothing that was accepted is lost, and when there is room again all goes on.
+ */
 static void test_full_disk(void **state)
 {
 	struct place *p = *state;
@@ -434,8 +452,8 @@ static void test_full_disk(void **state)
 	f.fail_count = 40; /* tries, one in 20 ms: then there is room again */
 	options.retry = SPAN_MS(20);
 	assert_int_equal(inbox_open(&mem_system, &f.iface, str_c(p->dir), &options, 0, &b), OK);
-	while (inbox_append(b, (struct wall){ (int64_t)(events + 1) * 1000 }, body_of(events + 1, 100, text), false,
-		   &seq) == OK) {
+	while (inbox_append(b, (struct wall){ (int64_t)(events + 1) * 1000 },
+	           body_of(events + 1, 100, text), false, &seq) == OK) {
 		events++;
 		inbox_flush(b);
 		wait_durable(p, b, events);
@@ -445,7 +463,7 @@ static void test_full_disk(void **state)
 	inbox_state(b, &st);
 	assert_true(st.full && !st.failing && st.error == ENOSPC);
 	while (inbox_append(b, (struct wall){ (int64_t)(events + urgent + 1) * 1000 },
-		   body_of(events + urgent + 1, 100, text), true, &seq) == OK) {
+	           body_of(events + urgent + 1, 100, text), true, &seq) == OK) {
 		urgent++;
 		inbox_flush(b);
 		wait_durable(p, b, events + urgent);
@@ -456,7 +474,9 @@ static void test_full_disk(void **state)
 	assert_int_equal(walk_all(p, 0), events + urgent);
 	enum err e;
 	for (int i = 0; (e = inbox_append(b, (struct wall){ (int64_t)(events + urgent + 1) * 1000 },
-			     body_of(events + urgent + 1, 100, text), false, &seq)) != OK && i < 5000; i++)
+	                     body_of(events + urgent + 1, 100, text), false, &seq)) != OK &&
+	                i < 5000;
+	     i++)
 		usleep(1000);
 	assert_int_equal(e, OK);
 	inbox_close(&b);
@@ -477,12 +497,14 @@ static void test_kill(void **state)
 			struct inbox *b = NULL;
 			struct inbox_options options = small(p);
 			close(said[0]);
-			if (inbox_open(&mem_system, &os_linux, str_c(p->dir), &options, decided, &b) != OK)
+			if (inbox_open(
+			        &mem_system, &os_linux, str_c(p->dir), &options, decided, &b) != OK)
 				_exit(1);
 			char text[512];
 			for (uint64_t n = inbox_durable(b) + 1, seq;; n++) {
 				if (inbox_append(b, (struct wall){ (int64_t)n * 1000 },
-					body_of(n, 16 + n % 300, text), true, &seq) != OK || seq != n)
+				        body_of(n, 16 + n % 300, text), true, &seq) != OK ||
+				    seq != n)
 					_exit(2);
 				if (n % 3)
 					continue;
@@ -495,7 +517,8 @@ static void test_kill(void **state)
 		}
 		close(said[1]);
 		uint64_t last = 0, n;
-		for (int i = 0; i < 40 + round * 7 && read(said[0], &n, sizeof(n)) == sizeof(n); i++)
+		for (int i = 0; i < 40 + round * 7 && read(said[0], &n, sizeof(n)) == sizeof(n);
+		     i++)
 			last = n;
 		kill(pid, SIGKILL);
 		int status;
@@ -513,9 +536,11 @@ static void test_kill(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_append_and_read_again, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_append_and_read_again, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(test_torn_tail, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(test_leftovers_stay_dead, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_leftovers_stay_dead, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(test_log_behind_store, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(test_limits, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(test_old_segments_go, place_setup, place_teardown),

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading the inbox: segments in order, records while their checksums continue the chain. The first place
- * that does not is the end of a segment: either its unused rest, or a write that a crash has torn. What
- * stands behind it is not looked at, but for the next segment, which says itself where it begins.
+ * Reading the inbox: segments in order, records while their checksums continue the chain. The first
+ * place that does not is the end of a segment: either its unused rest, or a write that a crash has
+ * torn. What stands behind it is not looked at, but for the next segment, which says itself where
+ * it begins.
  */
 #include "store/control/inbox_priv.h"
 
@@ -20,11 +21,11 @@ struct inbox_walk {
 	const struct os *os;
 	char *dir;
 	struct inbox_segment *segments;
-	size_t count, index;     /* index: the open one, when fd is not -1 */
+	size_t count, index; /* index: the open one, when fd is not -1 */
 	int fd;
-	off_t at;                /* of the next record */
+	off_t at; /* of the next record */
 	uint32_t chain;
-	uint64_t next;           /* the sequence number that must come */
+	uint64_t next; /* the sequence number that must come */
 	uint64_t after, lost;
 	bool head_ok, started;
 	/* bytes of the file from `base` on */
@@ -40,7 +41,8 @@ enum err inbox_path(struct str dir, uint64_t first, const char *suffix, char *ou
 	return n < 0 || n >= INBOX_PATH_MAX ? ERR_LIMIT : OK;
 }
 
-void inbox_head_write(unsigned char out[INBOX_HEAD_BYTES], uint64_t first, uint32_t chain, struct wall at)
+void inbox_head_write(
+    unsigned char out[INBOX_HEAD_BYTES], uint64_t first, uint32_t chain, struct wall at)
 {
 	assert(first > 0);
 	memset(out, 0, INBOX_HEAD_BYTES);
@@ -51,7 +53,8 @@ void inbox_head_write(unsigned char out[INBOX_HEAD_BYTES], uint64_t first, uint3
 	le_put32(out + INBOX_HEAD_BYTES - 4, crc32c(0, out, INBOX_HEAD_BYTES - 4));
 }
 
-enum err inbox_head_read(const unsigned char in[INBOX_HEAD_BYTES], uint64_t first, uint32_t *ret_chain)
+enum err inbox_head_read(
+    const unsigned char in[INBOX_HEAD_BYTES], uint64_t first, uint32_t *ret_chain)
 {
 	if (memcmp(in, INBOX_MAGIC, 8) != 0 || le_get64(in + 8) != first)
 		return ERR_INPUT;
@@ -135,7 +138,8 @@ enum err inbox_walk_open(const struct mem *mem, const struct os *os, struct str 
 		inbox_walk_close(&w);
 		return e;
 	}
-	/* The last segment that can hold the record after `after`; the first when none reaches down to it. */
+	/* The last segment that can hold the record after `after`; the first when none reaches down
+	 * to it. */
 	while (w->index + 1 < w->count && w->segments[w->index + 1].first - 1 <= after)
 		w->index++;
 	*ret_walk = w;
@@ -160,8 +164,8 @@ static bool window_fill(struct inbox_walk *w, size_t n, enum err *e)
 	w->base = w->at;
 	w->window_len = 0;
 	while (w->window_len < want) {
-		ssize_t got = w->os->pread(w->os, w->fd, w->window + w->window_len, want - w->window_len,
-		    w->base + (off_t)w->window_len);
+		ssize_t got = w->os->pread(w->os, w->fd, w->window + w->window_len,
+		    want - w->window_len, w->base + (off_t)w->window_len);
 		if (got < 0) {
 			*e = ERR_IO;
 			return false;
@@ -190,7 +194,7 @@ static enum err segment_open(struct inbox_walk *w)
 	w->started = true;
 	w->next = s->first;
 	w->head_ok = window_fill(w, INBOX_HEAD_BYTES, &e) &&
-	    inbox_head_read(w->window, s->first, &w->chain) == OK;
+	             inbox_head_read(w->window, s->first, &w->chain) == OK;
 	w->at = INBOX_HEAD_BYTES;
 	return e;
 }

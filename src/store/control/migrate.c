@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Bringing an older database up to this program's schema: forward only, one transaction a step, after a
- * copy. `user_version` holds how far it is.
+ * Bringing an older database up to this program's schema: forward only, one transaction a step,
+ * after a copy. `user_version` holds how far it is.
  */
 #include "store/control/db_priv.h"
 
@@ -61,8 +61,8 @@ static enum err step(sqlite3 *db, const struct control_migration *m, struct buf 
 	return e;
 }
 
-enum err control_migrate(sqlite3 *db, const char *path, const struct control_migration *list, size_t count,
-    struct buf *why)
+enum err control_migrate(sqlite3 *db, const char *path, const struct control_migration *list,
+    size_t count, struct buf *why)
 {
 	int version;
 	assert(count > 0);
@@ -73,7 +73,8 @@ enum err control_migrate(sqlite3 *db, const char *path, const struct control_mig
 	if (version > newest) {
 		if (why)
 			buf_printf(why,
-			    "%s has schema %d, this program knows up to %d: start the newer release again, or "
+			    "%s has schema %d, this program knows up to %d: start the newer "
+			    "release again, or "
 			    "restore a backup from before it",
 			    path, version, newest);
 		return ERR_DENIED;
@@ -81,7 +82,8 @@ enum err control_migrate(sqlite3 *db, const char *path, const struct control_mig
 	if (version > 0 && version < newest) {
 		e = backup(db, path, version);
 		if (e != OK && why)
-			buf_printf(why, "cannot copy %s before its migration: is there room?", path);
+			buf_printf(
+			    why, "cannot copy %s before its migration: is there room?", path);
 	}
 	for (size_t i = 0; e == OK && i < count; i++) {
 		assert(i == 0 || list[i].version > list[i - 1].version);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The readers of the control store. Statements are prepared when first used and kept; the list of incidents
- * builds its statement by its filters. A progress handler looks at the clock and gives a query up when its
- * time is over, so no snapshot lives long whatever is asked.
+ * The readers of the control store. Statements are prepared when first used and kept; the list of
+ * incidents builds its statement by its filters. A progress handler looks at the clock and gives a
+ * query up when its time is over, so no snapshot lives long whatever is asked.
  *
- * Ids grow with time and numbers with ids, so ranges of numbers and of creation times are found by halving
- * over the row numbers instead of by an index of their own.
+ * Ids grow with time and numbers with ids, so ranges of numbers and of creation times are found by
+ * halving over the row numbers instead of by an index of their own.
  */
 #include "store/control/reader.h"
 
@@ -20,60 +20,109 @@
 #define BUSY_MS 100
 
 enum reader_stmt {
-	R_COUNT_OPEN, R_COUNT_MESSAGES, R_OUTBOX_OLDEST, R_DECIDED, R_DECIDED_AT, R_INCIDENT, R_FLOOR, R_PEOPLE,
-	R_LOG_OF, R_LOG_OF_NEW, R_LOG_ALL, R_LOG_ALL_NEW, R_LOG, R_ALERTS, R_ALERT, R_MESSAGES, R_MESSAGE, R_TEST_MESSAGES,
-	R_TIMERS, R_PROOFS, R_CHANGES, R_RESOURCES, R_RESOURCES_OF, R_RESOURCES_VERSION, R_INSTALLATION, R_CREDENTIAL,
-	R_SESSION, R_ONE_TIME, R_RATES, R_AUDITS, R_TIMER_SUBJECTS, R_MESSAGE_INCIDENTS, R_OPEN_TOLD, R_COUNT
+	R_COUNT_OPEN,
+	R_COUNT_MESSAGES,
+	R_OUTBOX_OLDEST,
+	R_DECIDED,
+	R_DECIDED_AT,
+	R_INCIDENT,
+	R_FLOOR,
+	R_PEOPLE,
+	R_LOG_OF,
+	R_LOG_OF_NEW,
+	R_LOG_ALL,
+	R_LOG_ALL_NEW,
+	R_LOG,
+	R_ALERTS,
+	R_ALERT,
+	R_MESSAGES,
+	R_MESSAGE,
+	R_TEST_MESSAGES,
+	R_TIMERS,
+	R_PROOFS,
+	R_CHANGES,
+	R_RESOURCES,
+	R_RESOURCES_OF,
+	R_RESOURCES_VERSION,
+	R_INSTALLATION,
+	R_CREDENTIAL,
+	R_SESSION,
+	R_ONE_TIME,
+	R_RATES,
+	R_AUDITS,
+	R_TIMER_SUBJECTS,
+	R_MESSAGE_INCIDENTS,
+	R_OPEN_TOLD,
+	R_COUNT
 };
 
 static const char *const sql[R_COUNT] = {
-	[R_COUNT_OPEN] = "SELECT status, count(*) FROM incident INDEXED BY incident_open WHERE resolved_at = 0 "
-			 "GROUP BY status",
+	[R_COUNT_OPEN] =
+	    "SELECT status, count(*) FROM incident INDEXED BY incident_open WHERE resolved_at = 0 "
+	    "GROUP BY status",
 	[R_COUNT_MESSAGES] = "SELECT state, count(*) FROM message INDEXED BY message_open "
-			     "WHERE state IN ('intended', 'sending') GROUP BY state",
-	[R_OUTBOX_OLDEST] = "SELECT min(max(created_at, next_at)) FROM message INDEXED BY message_open "
-			    "WHERE state IN ('intended', 'sending') AND state = 'intended' AND next_at <= ?",
+	                     "WHERE state IN ('intended', 'sending') GROUP BY state",
+	[R_OUTBOX_OLDEST] =
+	    "SELECT min(max(created_at, next_at)) FROM message INDEXED BY message_open "
+	    "WHERE state IN ('intended', 'sending') AND state = 'intended' AND next_at <= ?",
 	[R_DECIDED] = "SELECT value FROM meta WHERE key = 'decided_seq'",
 	[R_DECIDED_AT] = "SELECT value FROM meta WHERE key = 'decided_at'",
 	[R_INCIDENT] = "SELECT " INCIDENT_COLUMNS " FROM incident WHERE id = ?",
 	[R_FLOOR] = "SELECT id, number, created_at FROM incident WHERE id >= ? ORDER BY id LIMIT 1",
-	[R_PEOPLE] = "SELECT user, min(created_at) FROM message WHERE incident = ? AND purpose = 'incident' "
-		     "AND user <> '' GROUP BY user ORDER BY min(id)",
-	[R_LOG_OF] = "SELECT " LOG_COLUMNS " FROM log_entry WHERE incident = ?1 AND at >= ?2 AND at < ?3 "
-		     "ORDER BY id LIMIT ?4 OFFSET ?5",
-	[R_LOG_OF_NEW] = "SELECT " LOG_COLUMNS " FROM log_entry WHERE incident = ?1 AND at >= ?2 AND at < ?3 "
-			 "ORDER BY id DESC LIMIT ?4 OFFSET ?5",
-	[R_LOG_ALL] = "SELECT " LOG_COLUMNS " FROM log_entry NOT INDEXED WHERE ?1 = 0 AND at >= ?2 AND at < ?3 "
-		      "ORDER BY id LIMIT ?4 OFFSET ?5",
-	[R_LOG_ALL_NEW] = "SELECT " LOG_COLUMNS " FROM log_entry NOT INDEXED WHERE ?1 = 0 AND at >= ?2 AND at < ?3 "
-			  "ORDER BY id DESC LIMIT ?4 OFFSET ?5",
+	[R_PEOPLE] =
+	    "SELECT user, min(created_at) FROM message WHERE incident = ? AND purpose = 'incident' "
+	    "AND user <> '' GROUP BY user ORDER BY min(id)",
+	[R_LOG_OF] =
+	    "SELECT " LOG_COLUMNS " FROM log_entry WHERE incident = ?1 AND at >= ?2 AND at < ?3 "
+	    "ORDER BY id LIMIT ?4 OFFSET ?5",
+	[R_LOG_OF_NEW] =
+	    "SELECT " LOG_COLUMNS " FROM log_entry WHERE incident = ?1 AND at >= ?2 AND at < ?3 "
+	    "ORDER BY id DESC LIMIT ?4 OFFSET ?5",
+	[R_LOG_ALL] = "SELECT " LOG_COLUMNS
+	              " FROM log_entry NOT INDEXED WHERE ?1 = 0 AND at >= ?2 AND at < ?3 "
+	              "ORDER BY id LIMIT ?4 OFFSET ?5",
+	[R_LOG_ALL_NEW] = "SELECT " LOG_COLUMNS
+	                  " FROM log_entry NOT INDEXED WHERE ?1 = 0 AND at >= ?2 AND at < ?3 "
+	                  "ORDER BY id DESC LIMIT ?4 OFFSET ?5",
 	[R_LOG] = "SELECT " LOG_COLUMNS " FROM log_entry WHERE id = ?",
-	[R_ALERTS] = "SELECT " ALERT_COLUMNS ", iif(?4, details, '') FROM alert WHERE incident = ?1 "
-		     "ORDER BY id LIMIT ?2 OFFSET ?3",
+	[R_ALERTS] =
+	    "SELECT " ALERT_COLUMNS ", iif(?4, details, '') FROM alert WHERE incident = ?1 "
+	    "ORDER BY id LIMIT ?2 OFFSET ?3",
 	[R_ALERT] = "SELECT " ALERT_COLUMNS ", details FROM alert WHERE id = ?",
-	[R_MESSAGES] = "SELECT " MESSAGE_COLUMNS " FROM message WHERE incident = ? ORDER BY id LIMIT ?",
+	[R_MESSAGES] =
+	    "SELECT " MESSAGE_COLUMNS " FROM message WHERE incident = ? ORDER BY id LIMIT ?",
 	[R_MESSAGE] = "SELECT " MESSAGE_COLUMNS " FROM message WHERE id = ?",
-	[R_TEST_MESSAGES] = "SELECT " MESSAGE_COLUMNS " FROM message WHERE incident = 0 ORDER BY id DESC LIMIT ?",
+	[R_TEST_MESSAGES] =
+	    "SELECT " MESSAGE_COLUMNS " FROM message WHERE incident = 0 ORDER BY id DESC LIMIT ?",
 	[R_TIMERS] = "SELECT " TIMER_COLUMNS " FROM timer WHERE subject = ?1 OR subject IN "
-		     "(SELECT id FROM message WHERE incident = ?1) ORDER BY due LIMIT ?2",
-	[R_PROOFS] = "SELECT kind, subject, proven_at, by, evidence, broken FROM proof ORDER BY kind, subject LIMIT ?",
-	[R_CHANGES] = "SELECT id, routing_key, summary, source, details, at FROM change_event ORDER BY id DESC "
-		      "LIMIT ? OFFSET ?",
-	[R_RESOURCES] = "SELECT kind, name, body, manager, version, changed_at, changed_by FROM resource "
-			"WHERE ? = '' ORDER BY kind, name",
-	[R_RESOURCES_OF] = "SELECT kind, name, body, manager, version, changed_at, changed_by FROM resource "
-			   "WHERE kind = ? ORDER BY kind, name",
+	             "(SELECT id FROM message WHERE incident = ?1) ORDER BY due LIMIT ?2",
+	[R_PROOFS] = "SELECT kind, subject, proven_at, by, evidence, broken FROM proof ORDER BY "
+	             "kind, subject LIMIT ?",
+	[R_CHANGES] = "SELECT id, routing_key, summary, source, details, at FROM change_event "
+	              "ORDER BY id DESC "
+	              "LIMIT ? OFFSET ?",
+	[R_RESOURCES] =
+	    "SELECT kind, name, body, manager, version, changed_at, changed_by FROM resource "
+	    "WHERE ? = '' ORDER BY kind, name",
+	[R_RESOURCES_OF] =
+	    "SELECT kind, name, body, manager, version, changed_at, changed_by FROM resource "
+	    "WHERE kind = ? ORDER BY kind, name",
 	[R_RESOURCES_VERSION] = "SELECT value FROM meta WHERE key = 'resources_version'",
 	[R_INSTALLATION] = "SELECT value FROM meta WHERE key = 'installation'",
 	[R_CREDENTIAL] = "SELECT password_hash FROM credential WHERE user = ?",
 	[R_SESSION] = "SELECT user FROM session WHERE token_sha256 = ? AND expires > ?",
-	[R_ONE_TIME] = "SELECT user FROM one_time WHERE token_sha256 = ? AND expires > ? AND used_at = 0",
+	[R_ONE_TIME] =
+	    "SELECT user FROM one_time WHERE token_sha256 = ? AND expires > ? AND used_at = 0",
 	[R_RATES] = "SELECT minute, events, pages FROM rate WHERE minute BETWEEN ? AND ?",
-	[R_AUDITS] = "SELECT seq, at, actor, via, remote, action, subject FROM audit ORDER BY seq DESC LIMIT ? OFFSET ?",
-	[R_TIMER_SUBJECTS] = "SELECT subject, due FROM timer",
-	[R_MESSAGE_INCIDENTS] = "SELECT incident FROM message INDEXED BY message_open "
-				"WHERE state IN ('intended', 'sending')",
-	[R_OPEN_TOLD] = "SELECT id, told FROM incident INDEXED BY incident_open WHERE resolved_at = 0",
+	[R_AUDITS] = "SELECT seq, at, actor, via, remote, action, subject FROM audit ORDER BY seq "
+	             "DESC LIMIT ? OFFSET ?",
+	[R_TIMER_SUBJECTS] = "SELECT id, subject, due FROM timer WHERE id > ? ORDER BY id LIMIT ?",
+	[R_MESSAGE_INCIDENTS] =
+	    "SELECT id, incident FROM message INDEXED BY message_open "
+	    "WHERE state IN ('intended', 'sending') AND id > ? ORDER BY id LIMIT ?",
+	[R_OPEN_TOLD] = "SELECT id, told FROM incident INDEXED BY incident_open WHERE resolved_at "
+	                "= 0 AND id > ? "
+	                "ORDER BY id LIMIT ?",
 };
 
 struct control_reader {
@@ -96,7 +145,8 @@ enum err control_reader_open(const struct mem *mem, const struct os *os, struct 
 {
 	char path[4096];
 	int version = 0;
-	if (snprintf(path, sizeof(path), "%.*s/control/control.db", STR_ARG(data_dir)) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%.*s/control/control.db", STR_ARG(data_dir)) >=
+	    (int)sizeof(path))
 		return ERR_LIMIT;
 	struct control_reader *r = mem_new(mem, 1, sizeof(*r));
 	if (!r)
@@ -109,7 +159,8 @@ enum err control_reader_open(const struct mem *mem, const struct os *os, struct 
 		sqlite3_busy_timeout(r->db, BUSY_MS);
 		r->deadline = mono_add(os->mono(os), SPAN_MS(CONTROL_READ_MS));
 		sqlite3_progress_handler(r->db, PROGRESS_STEPS, on_progress, r);
-		e = db_exec(r->db, "PRAGMA query_only = ON; PRAGMA cache_size = -1024; PRAGMA temp_store = MEMORY");
+		e = db_exec(r->db, "PRAGMA query_only = ON; PRAGMA cache_size = -1024; PRAGMA "
+		                   "temp_store = MEMORY");
 	}
 	if (e == OK)
 		e = control_schema(r->db, &version);
@@ -288,7 +339,8 @@ static void keep_text(struct arena *a, sqlite3_stmt *s, void *row)
 typedef void keep_fn(struct arena *a, sqlite3_stmt *s, void *row);
 
 /* All rows of a bound statement; at most `limit` of them are kept, one more says *ret_more. */
-static enum err collect(sqlite3_stmt *s, keep_fn *fn, struct rows *rows, size_t limit, bool *ret_more)
+static enum err collect(
+    sqlite3_stmt *s, keep_fn *fn, struct rows *rows, size_t limit, bool *ret_more)
 {
 	int code;
 	bool more = false;
@@ -331,7 +383,8 @@ static void bind_page(sqlite3_stmt *s, int limit_at, size_t limit, size_t offset
 
 /* ---- incidents ---- */
 
-static void bits_add(struct buf *b, const char *column, unsigned bits, const struct str *names, unsigned count)
+static void bits_add(
+    struct buf *b, const char *column, unsigned bits, const struct str *names, unsigned count)
 {
 	bool first = true;
 	if ((bits & ((1u << count) - 1)) == 0 || (bits & ((1u << count) - 1)) == (1u << count) - 1)
@@ -354,8 +407,8 @@ static bool only_open(unsigned statuses)
 static void filters_add(struct buf *b, const struct control_incident_query *q)
 {
 	bool open = only_open(q->statuses);
-	buf_printf(b, " FROM incident %s WHERE %s", open ? "INDEXED BY incident_open" : "NOT INDEXED",
-	    open ? "resolved_at = 0" : "1");
+	buf_printf(b, " FROM incident %s WHERE %s",
+	    open ? "INDEXED BY incident_open" : "NOT INDEXED", open ? "resolved_at = 0" : "1");
 	bits_add(b, "status", q->statuses, incident_status_name, INCIDENT_STATUS_COUNT);
 	bits_add(b, "urgency", q->urgencies, urgency_name, URGENCY_COUNT);
 	if (q->service_count) {
@@ -391,7 +444,8 @@ static struct str like_pattern(struct arena *a, struct str text)
 
 enum by { BY_NUMBER, BY_CREATED };
 
-/* The first incident whose number (creation time) is at or above the value; UINT64_MAX when none is. */
+/* The first incident whose number (creation time) is at or above the value; UINT64_MAX when none
+ * is. */
 static enum err floor_id(struct control_reader *r, enum by by, int64_t value, uint64_t *ret_id)
 {
 	sqlite3_stmt *s;
@@ -417,8 +471,8 @@ static enum err floor_id(struct control_reader *r, enum by by, int64_t value, ui
 	return e;
 }
 
-static enum err bind_filters(struct control_reader *r, sqlite3_stmt *s, const struct control_incident_query *q,
-    struct arena *a)
+static enum err bind_filters(struct control_reader *r, sqlite3_stmt *s,
+    const struct control_incident_query *q, struct arena *a)
 {
 	uint64_t id = 0, number;
 	enum err e = OK;
@@ -433,8 +487,10 @@ static enum err bind_filters(struct control_reader *r, sqlite3_stmt *s, const st
 	}
 	if (q->text.len) {
 		db_bind_str(s, 3, like_pattern(a, q->text));
-		db_bind_i64(s, 4, str_u64(q->text, &number) == OK && number < INT64_MAX ? (int64_t)number : -1);
-		db_bind_i64(s, 5, id_parse(q->text, &text_id) == OK ? (int64_t)id_word(&text_id) : -1);
+		db_bind_i64(s, 4,
+		    str_u64(q->text, &number) == OK && number < INT64_MAX ? (int64_t)number : -1);
+		db_bind_i64(
+		    s, 5, id_parse(q->text, &text_id) == OK ? (int64_t)id_word(&text_id) : -1);
 	}
 	for (size_t i = 0; i < q->service_count; i++)
 		db_bind_str(s, (int)(10 + i), q->services[i]);
@@ -442,8 +498,8 @@ static enum err bind_filters(struct control_reader *r, sqlite3_stmt *s, const st
 }
 
 /* A statement for this very query. */
-static enum err list_prepare(struct control_reader *r, const struct control_incident_query *q, bool count,
-    struct arena *a, sqlite3_stmt **ret)
+static enum err list_prepare(struct control_reader *r, const struct control_incident_query *q,
+    bool count, struct arena *a, sqlite3_stmt **ret)
 {
 	struct buf b = buf_make(r->mem, 64 * 1024);
 	buf_add_c(&b, count ? "SELECT count(*)" : "SELECT " INCIDENT_COLUMNS);
@@ -467,8 +523,8 @@ static enum err list_prepare(struct control_reader *r, const struct control_inci
 	return OK;
 }
 
-static enum err list_rows(struct control_reader *r, const struct control_incident_query *q, struct rows *rows,
-    bool *ret_more)
+static enum err list_rows(struct control_reader *r, const struct control_incident_query *q,
+    struct rows *rows, bool *ret_more)
 {
 	own(db_finalize) sqlite3_stmt *s = NULL;
 	enum err e = list_prepare(r, q, false, rows->arena, &s);
@@ -476,8 +532,8 @@ static enum err list_rows(struct control_reader *r, const struct control_inciden
 	return e == OK ? collect(s, keep_incident, rows, rows->count + q->limit, ret_more) : e;
 }
 
-static enum err list_count(struct control_reader *r, const struct control_incident_query *q, struct arena *a,
-    uint64_t *ret)
+static enum err list_count(struct control_reader *r, const struct control_incident_query *q,
+    struct arena *a, uint64_t *ret)
 {
 	own(db_finalize) sqlite3_stmt *s = NULL;
 	enum err e = list_prepare(r, q, true, a, &s);
@@ -490,9 +546,10 @@ static enum err list_count(struct control_reader *r, const struct control_incide
 	return code == SQLITE_ROW ? OK : db_err(code) == OK ? ERR_IO : db_err(code);
 }
 
-/* First those of high urgency, then the others: two lists in their own order, so nothing is sorted. */
-static enum err list_high_first(struct control_reader *r, const struct control_incident_query *q, struct rows *rows,
-    bool *ret_more)
+/* First those of high urgency, then the others: two lists in their own order, so nothing is sorted.
+ */
+static enum err list_high_first(struct control_reader *r, const struct control_incident_query *q,
+    struct rows *rows, bool *ret_more)
 {
 	struct control_incident_query part = *q;
 	unsigned all = q->urgencies ? q->urgencies : (1u << URGENCY_COUNT) - 1;
@@ -520,15 +577,16 @@ static enum err list_high_first(struct control_reader *r, const struct control_i
 	return e;
 }
 
-enum err control_incidents(struct control_reader *r, const struct control_incident_query *q, struct arena *a,
-    struct control_incidents *ret)
+enum err control_incidents(struct control_reader *r, const struct control_incident_query *q,
+    struct arena *a, struct control_incidents *ret)
 {
 	struct control_incidents out = { 0 };
 	struct rows rows = { .arena = a, .size = sizeof(struct incident) };
 	assert(q->limit >= 1);
 	if (q->service_count > 500)
 		return ERR_LIMIT;
-	enum err e = q->high_first ? list_high_first(r, q, &rows, &out.more) : list_rows(r, q, &rows, &out.more);
+	enum err e = q->high_first ? list_high_first(r, q, &rows, &out.more)
+	                           : list_rows(r, q, &rows, &out.more);
 	if (e == OK && q->total)
 		e = list_count(r, q, a, &out.total);
 	if (e != OK)
@@ -539,7 +597,8 @@ enum err control_incidents(struct control_reader *r, const struct control_incide
 	return OK;
 }
 
-enum err control_incident(struct control_reader *r, const struct id *id, struct arena *a, struct incident *ret)
+enum err control_incident(
+    struct control_reader *r, const struct id *id, struct arena *a, struct incident *ret)
 {
 	sqlite3_stmt *s;
 	enum err e = get(r, R_INCIDENT, &s);
@@ -549,8 +608,8 @@ enum err control_incident(struct control_reader *r, const struct id *id, struct 
 	return one(s, keep_incident, a, ret, sizeof(*ret));
 }
 
-enum err control_incident_by_number(struct control_reader *r, uint64_t number, struct arena *a,
-    struct incident *ret)
+enum err control_incident_by_number(
+    struct control_reader *r, uint64_t number, struct arena *a, struct incident *ret)
 {
 	uint64_t word;
 	if (number == 0 || number > INT64_MAX)
@@ -571,7 +630,8 @@ enum err control_incident_by_number(struct control_reader *r, uint64_t number, s
 }
 
 /* The number in the first column of the first row; 0 when there is none. */
-static enum err number(struct control_reader *r, enum reader_stmt which, const int64_t *bind, int64_t *ret)
+static enum err number(
+    struct control_reader *r, enum reader_stmt which, const int64_t *bind, int64_t *ret)
 {
 	sqlite3_stmt *s;
 	enum err e = get(r, which, &s);
@@ -587,8 +647,8 @@ static enum err number(struct control_reader *r, enum reader_stmt which, const i
 	return db_err(code);
 }
 
-static enum err count_by_name(struct control_reader *r, enum reader_stmt which, const struct str *names,
-    unsigned count, uint64_t *ret)
+static enum err count_by_name(struct control_reader *r, enum reader_stmt which,
+    const struct str *names, unsigned count, uint64_t *ret)
 {
 	sqlite3_stmt *s;
 	int code;
@@ -605,9 +665,11 @@ enum err control_counts(struct control_reader *r, struct wall now, struct contro
 {
 	uint64_t incidents[INCIDENT_STATUS_COUNT] = { 0 }, messages[MESSAGE_STATE_COUNT] = { 0 };
 	int64_t oldest = 0, decided = 0;
-	enum err e = count_by_name(r, R_COUNT_OPEN, incident_status_name, INCIDENT_STATUS_COUNT, incidents);
+	enum err e =
+	    count_by_name(r, R_COUNT_OPEN, incident_status_name, INCIDENT_STATUS_COUNT, incidents);
 	if (e == OK)
-		e = count_by_name(r, R_COUNT_MESSAGES, message_state_name, MESSAGE_STATE_COUNT, messages);
+		e = count_by_name(
+		    r, R_COUNT_MESSAGES, message_state_name, MESSAGE_STATE_COUNT, messages);
 	if (e == OK)
 		e = number(r, R_OUTBOX_OLDEST, &now.ns, &oldest);
 	if (e == OK)
@@ -635,8 +697,8 @@ static void keep_person(struct arena *a, sqlite3_stmt *s, void *row)
 	*(struct person *)row = (struct person){ keep(a, db_str(s, 0)), db_wall(s, 1) };
 }
 
-enum err control_people(struct control_reader *r, const struct id *ids, size_t id_count, struct arena *a,
-    struct control_people **ret_list)
+enum err control_people(struct control_reader *r, const struct id *ids, size_t id_count,
+    struct arena *a, struct control_people **ret_list)
 {
 	struct control_people *list = arena_new(a, struct control_people, id_count);
 	sqlite3_stmt *s;
@@ -662,15 +724,17 @@ enum err control_people(struct control_reader *r, const struct id *ids, size_t i
 
 /* ---- what belongs to an incident ---- */
 
-enum err control_log_entries(struct control_reader *r, const struct control_log_query *q, struct arena *a,
-    struct log_entry **ret_list, size_t *ret_count, bool *ret_more)
+enum err control_log_entries(struct control_reader *r, const struct control_log_query *q,
+    struct arena *a, struct log_entry **ret_list, size_t *ret_count, bool *ret_more)
 {
 	bool all = id_word(&q->incident) == 0;
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct log_entry) };
 	assert(q->limit >= 1);
-	enum err e = get(r, all ? (q->newest_first ? R_LOG_ALL_NEW : R_LOG_ALL) :
-	    (q->newest_first ? R_LOG_OF_NEW : R_LOG_OF), &s);
+	enum err e = get(r,
+	    all ? (q->newest_first ? R_LOG_ALL_NEW : R_LOG_ALL)
+	        : (q->newest_first ? R_LOG_OF_NEW : R_LOG_OF),
+	    &s);
 	if (e != OK)
 		return e;
 	db_bind_id(s, 1, &q->incident);
@@ -685,7 +749,8 @@ enum err control_log_entries(struct control_reader *r, const struct control_log_
 	return OK;
 }
 
-enum err control_log_entry(struct control_reader *r, const struct id *id, struct arena *a, struct log_entry *ret)
+enum err control_log_entry(
+    struct control_reader *r, const struct id *id, struct arena *a, struct log_entry *ret)
 {
 	sqlite3_stmt *s;
 	enum err e = get(r, R_LOG, &s);
@@ -695,8 +760,9 @@ enum err control_log_entry(struct control_reader *r, const struct id *id, struct
 	return one(s, keep_log, a, ret, sizeof(*ret));
 }
 
-enum err control_alerts(struct control_reader *r, const struct id *incident, bool with_details, size_t limit,
-    size_t offset, struct arena *a, struct alert **ret_list, size_t *ret_count, bool *ret_more)
+enum err control_alerts(struct control_reader *r, const struct id *incident, bool with_details,
+    size_t limit, size_t offset, struct arena *a, struct alert **ret_list, size_t *ret_count,
+    bool *ret_more)
 {
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct alert) };
@@ -714,7 +780,8 @@ enum err control_alerts(struct control_reader *r, const struct id *incident, boo
 	return OK;
 }
 
-enum err control_alert(struct control_reader *r, const struct id *id, struct arena *a, struct alert *ret)
+enum err control_alert(
+    struct control_reader *r, const struct id *id, struct arena *a, struct alert *ret)
 {
 	sqlite3_stmt *s;
 	enum err e = get(r, R_ALERT, &s);
@@ -724,8 +791,8 @@ enum err control_alert(struct control_reader *r, const struct id *id, struct are
 	return one(s, keep_alert, a, ret, sizeof(*ret));
 }
 
-enum err control_messages(struct control_reader *r, const struct id *incident, size_t limit, struct arena *a,
-    struct message **ret_list, size_t *ret_count)
+enum err control_messages(struct control_reader *r, const struct id *incident, size_t limit,
+    struct arena *a, struct message **ret_list, size_t *ret_count)
 {
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct message) };
@@ -742,7 +809,8 @@ enum err control_messages(struct control_reader *r, const struct id *incident, s
 	return OK;
 }
 
-enum err control_message(struct control_reader *r, const struct id *id, struct arena *a, struct message *ret)
+enum err control_message(
+    struct control_reader *r, const struct id *id, struct arena *a, struct message *ret)
 {
 	sqlite3_stmt *s;
 	enum err e = get(r, R_MESSAGE, &s);
@@ -752,8 +820,8 @@ enum err control_message(struct control_reader *r, const struct id *id, struct a
 	return one(s, keep_message, a, ret, sizeof(*ret));
 }
 
-enum err control_test_messages(struct control_reader *r, size_t limit, struct arena *a, struct message **ret_list,
-    size_t *ret_count)
+enum err control_test_messages(struct control_reader *r, size_t limit, struct arena *a,
+    struct message **ret_list, size_t *ret_count)
 {
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct message) };
@@ -769,8 +837,8 @@ enum err control_test_messages(struct control_reader *r, size_t limit, struct ar
 	return OK;
 }
 
-enum err control_timers(struct control_reader *r, const struct id *incident, size_t limit, struct arena *a,
-    struct timer **ret_list, size_t *ret_count)
+enum err control_timers(struct control_reader *r, const struct id *incident, size_t limit,
+    struct arena *a, struct timer **ret_list, size_t *ret_count)
 {
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct timer) };
@@ -789,8 +857,8 @@ enum err control_timers(struct control_reader *r, const struct id *incident, siz
 
 /* ---- the rest ---- */
 
-enum err control_proofs(struct control_reader *r, size_t limit, struct arena *a, struct proof **ret_list,
-    size_t *ret_count)
+enum err control_proofs(struct control_reader *r, size_t limit, struct arena *a,
+    struct proof **ret_list, size_t *ret_count)
 {
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct proof) };
@@ -858,7 +926,8 @@ enum err control_installation(struct control_reader *r, struct arena *a, struct 
 	return one(s, keep_text, a, ret_json, sizeof(*ret_json));
 }
 
-enum err control_credential(struct control_reader *r, struct str user, struct arena *a, struct str *ret_hash)
+enum err control_credential(
+    struct control_reader *r, struct str user, struct arena *a, struct str *ret_hash)
 {
 	sqlite3_stmt *s;
 	enum err e = get(r, R_CREDENTIAL, &s);
@@ -868,8 +937,8 @@ enum err control_credential(struct control_reader *r, struct str user, struct ar
 	return one(s, keep_text, a, ret_hash, sizeof(*ret_hash));
 }
 
-static enum err token(struct control_reader *r, enum reader_stmt which, struct str sha256, struct wall now,
-    struct arena *a, struct str *ret_user)
+static enum err token(struct control_reader *r, enum reader_stmt which, struct str sha256,
+    struct wall now, struct arena *a, struct str *ret_user)
 {
 	sqlite3_stmt *s;
 	enum err e = get(r, which, &s);
@@ -880,14 +949,14 @@ static enum err token(struct control_reader *r, enum reader_stmt which, struct s
 	return one(s, keep_text, a, ret_user, sizeof(*ret_user));
 }
 
-enum err control_session(struct control_reader *r, struct str token_sha256, struct wall now, struct arena *a,
-    struct str *ret_user)
+enum err control_session(struct control_reader *r, struct str token_sha256, struct wall now,
+    struct arena *a, struct str *ret_user)
 {
 	return token(r, R_SESSION, token_sha256, now, a, ret_user);
 }
 
-enum err control_one_time(struct control_reader *r, struct str token_sha256, struct wall now, struct arena *a,
-    struct str *ret_user)
+enum err control_one_time(struct control_reader *r, struct str token_sha256, struct wall now,
+    struct arena *a, struct str *ret_user)
 {
 	return token(r, R_ONE_TIME, token_sha256, now, a, ret_user);
 }
@@ -970,47 +1039,138 @@ static bool words_have(const struct words *w, uint64_t word)
 	return w->count && bsearch(&word, w->list, w->count, sizeof(word), word_cmp);
 }
 
-static enum err cover_collect(struct control_reader *r, struct words *w, struct wall late,
-    struct control_promises *out)
+/* What a look has seen so far. */
+struct look {
+	struct words untold; /* open incidents that nobody was told of, by rising id */
+	struct words
+	    cover; /* the exact look: subjects of live timers, incidents of unsettled messages */
+	unsigned char *covered; /* the quick look: of untold */
+	struct wall late;
+	struct control_promises out;
+};
+
+typedef enum err look_row(struct look *l, sqlite3_stmt *s);
+
+#define SCAN_ROWS 20000 /* a snapshot's worth */
+
+/* All rows of a statement (the first column is the id that it goes on from), a snapshot for each
+ * piece unless one is held already. */
+static enum err scan(
+    struct control_reader *r, enum reader_stmt which, look_row *row, struct look *l)
 {
 	sqlite3_stmt *s;
-	int code = SQLITE_DONE;
-	enum err e = get(r, R_TIMER_SUBJECTS, &s);
-	while (e == OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-		/* A timer that should have fired long ago is none. */
-		if (db_i64(s, 1) < late.ns)
-			out->lost_timers++;
-		else
-			e = words_add(w, db_u64(s, 0));
-	}
-	if (e == OK)
+	int64_t last = 0, rows;
+	enum err e = OK;
+	do {
+		int code = SQLITE_DONE;
+		rows = 0;
+		e = get(r, which, &s);
+		if (e != OK)
+			return e;
+		db_bind_i64(s, 1, last);
+		db_bind_i64(s, 2, SCAN_ROWS);
+		while (e == OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
+			last = db_i64(s, 0);
+			rows++;
+			e = row(l, s);
+		}
 		reset(s);
-	e = e == OK ? db_err(code) : e;
-	if (e == OK)
-		e = get(r, R_MESSAGE_INCIDENTS, &s);
-	while (e == OK && (code = sqlite3_step(s)) == SQLITE_ROW)
-		e = words_add(w, db_u64(s, 0));
-	if (e == OK)
-		reset(s);
-	return e == OK ? db_err(code) : e;
+		e = e == OK ? db_err(code) : e;
+	} while (e == OK && rows == SCAN_ROWS);
+	return e;
 }
 
-static enum err open_check(struct control_reader *r, const struct words *w, struct control_promises *out)
+static enum err on_open(struct look *l, sqlite3_stmt *s)
 {
-	sqlite3_stmt *s;
-	int code;
-	enum err e = get(r, R_OPEN_TOLD, &s);
+	l->out.open++;
+	return db_i64(s, 1) == 0 ? words_add(&l->untold, db_u64(s, 0)) : OK;
+}
+
+static void mark(struct look *l, uint64_t word)
+{
+	const struct words *w = &l->untold;
+	const uint64_t *at =
+	    w->count ? bsearch(&word, w->list, w->count, sizeof(word), word_cmp) : NULL;
+	if (at)
+		l->covered[at - w->list] = 1;
+}
+
+static enum err on_timer(struct look *l, sqlite3_stmt *s)
+{
+	/* A timer that should have fired long ago is none. */
+	if (db_i64(s, 2) < l->late.ns) {
+		l->out.lost_timers++;
+		return OK;
+	}
+	if (!l->covered)
+		return words_add(&l->cover, db_u64(s, 1));
+	mark(l, db_u64(s, 1));
+	return OK;
+}
+
+static enum err on_unsettled(struct look *l, sqlite3_stmt *s)
+{
+	if (!l->covered)
+		return words_add(&l->cover, db_u64(s, 1));
+	mark(l, db_u64(s, 1));
+	return OK;
+}
+
+/* In many snapshots, each short. While they are taken an incident may go from being covered by one
+ * thing to being covered by another, so who seems uncovered is only suspect; that none is, is true.
+ */
+static enum err look_quickly(struct control_reader *r, struct look *l, bool *ret_suspects)
+{
+	bool suspects = false;
+	enum err e = scan(r, R_OPEN_TOLD, on_open, l);
 	if (e != OK)
 		return e;
-	while ((code = sqlite3_step(s)) == SQLITE_ROW) {
-		out->open++;
-		if (db_i64(s, 1) != 0 || words_have(w, db_u64(s, 0)))
-			continue;
-		if (out->broken++ == 0)
-			out->first_broken = db_id(s, 0);
-	}
-	reset(s);
-	return db_err(code);
+	l->covered = mem_new(r->mem, l->untold.count + 1, 1);
+	if (!l->covered)
+		return ERR_NOMEM;
+	e = scan(r, R_TIMER_SUBJECTS, on_timer, l);
+	if (e == OK && l->untold.count)
+		e = scan(r, R_MESSAGE_INCIDENTS, on_unsettled, l);
+	for (size_t i = 0; e == OK && i < l->untold.count; i++)
+		suspects = suspects || !l->covered[i];
+	*ret_suspects = suspects;
+	return e;
+}
+
+/* Everything in one snapshot. */
+static enum err look_exactly(struct control_reader *r, struct look *l)
+{
+	start_clock(r);
+	enum err e = db_exec(r->db, "BEGIN");
+	if (e != OK)
+		return e;
+	r->in_snapshot = true;
+	e = scan(r, R_TIMER_SUBJECTS, on_timer, l);
+	if (e == OK)
+		e = scan(r, R_MESSAGE_INCIDENTS, on_unsettled, l);
+	if (e == OK)
+		e = scan(r, R_OPEN_TOLD, on_open, l);
+	r->in_snapshot = false;
+	ignore_err(db_exec(r->db, "COMMIT"), "it only ends a snapshot");
+	if (e == OK && l->cover.count)
+		qsort(l->cover.list, l->cover.count, sizeof(*l->cover.list), word_cmp);
+	for (size_t i = 0; e == OK && i < l->untold.count; i++)
+		if (!words_have(&l->cover, l->untold.list[i]) && l->out.broken++ == 0)
+			l->out.first_broken = id_from_word(l->untold.list[i]);
+	return e;
+}
+
+static void look_free(struct control_reader *r, struct look *l)
+{
+	mem_free(r->mem, l->untold.list);
+	mem_free(r->mem, l->cover.list);
+	mem_free(r->mem, l->covered);
+}
+
+static struct look look_make(struct control_reader *r, struct wall late)
+{
+	return (
+	    struct look){ .untold = { .mem = r->mem }, .cover = { .mem = r->mem }, .late = late };
 }
 
 static enum err marks(struct control_reader *r, struct wall now, struct control_promises *out)
@@ -1027,101 +1187,21 @@ static enum err marks(struct control_reader *r, struct wall now, struct control_
 	return e;
 }
 
-/* Everything in one snapshot: exact. */
-static enum err look_exactly(struct control_reader *r, struct wall late, struct control_promises *out)
+enum err control_promises(
+    struct control_reader *r, struct wall now, struct span grace, struct control_promises *ret)
 {
-	struct words w = { .mem = r->mem };
-	*out = (struct control_promises){ 0 };
-	start_clock(r);
-	enum err e = db_exec(r->db, "BEGIN");
-	if (e != OK)
-		return e;
-	r->in_snapshot = true;
-	e = cover_collect(r, &w, late, out);
-	if (e == OK && w.count)
-		qsort(w.list, w.count, sizeof(*w.list), word_cmp);
-	if (e == OK)
-		e = open_check(r, &w, out);
-	r->in_snapshot = false;
-	ignore_err(db_exec(r->db, "COMMIT"), "it only ends a snapshot");
-	mem_free(r->mem, w.list);
-	return e;
-}
-
-/* The open ones that nobody was told of, by rising id. */
-static enum err untold_collect(struct control_reader *r, struct words *w, struct control_promises *out)
-{
-	sqlite3_stmt *s;
-	int code = SQLITE_DONE;
-	enum err e = get(r, R_OPEN_TOLD, &s);
-	if (e != OK)
-		return e;
-	while (e == OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-		out->open++;
-		if (db_i64(s, 1) == 0)
-			e = words_add(w, db_u64(s, 0));
-	}
-	reset(s);
-	return e == OK ? db_err(code) : e;
-}
-
-/* Marks those of w that the statement's rows name; rows whose time is before `late` are counted instead. */
-static enum err cover_mark(struct control_reader *r, enum reader_stmt which, const struct words *w,
-    unsigned char *covered, struct wall late, uint64_t *lost)
-{
-	sqlite3_stmt *s;
-	int code;
-	enum err e = get(r, which, &s);
-	if (e != OK)
-		return e;
-	while ((code = sqlite3_step(s)) == SQLITE_ROW) {
-		uint64_t word = db_u64(s, 0);
-		if (lost && db_i64(s, 1) < late.ns)
-			++*lost;
-		else if (w->count) {
-			const uint64_t *at = bsearch(&word, w->list, w->count, sizeof(word), word_cmp);
-			if (at)
-				covered[at - w->list] = 1;
-		}
-	}
-	reset(s);
-	return db_err(code);
-}
-
-/* In three snapshots, each short. While they are taken an incident may go from being covered by one thing to
- * being covered by another, so who seems uncovered is only suspect; that none is, is true. */
-static enum err look(struct control_reader *r, struct wall late, struct control_promises *out, bool *ret_suspects)
-{
-	struct words w = { .mem = r->mem };
+	struct look l = look_make(r, (struct wall){ time_add_ns(now.ns, -grace.ns) });
 	bool suspects = false;
-	enum err e = untold_collect(r, &w, out);
-	unsigned char *covered = e == OK ? mem_new(r->mem, w.count + 1, 1) : NULL;
-	if (e == OK && !covered)
-		e = ERR_NOMEM;
+	enum err e = look_quickly(r, &l, &suspects);
+	if (e == OK && suspects) {
+		look_free(r, &l);
+		l = look_make(r, l.late);
+		e = look_exactly(r, &l);
+	}
 	if (e == OK)
-		e = cover_mark(r, R_TIMER_SUBJECTS, &w, covered, late, &out->lost_timers);
-	if (e == OK && w.count)
-		e = cover_mark(r, R_MESSAGE_INCIDENTS, &w, covered, late, NULL);
-	for (size_t i = 0; e == OK && i < w.count; i++)
-		suspects = suspects || !covered[i];
-	mem_free(r->mem, covered);
-	mem_free(r->mem, w.list);
-	*ret_suspects = suspects;
-	return e;
-}
-
-enum err control_promises(struct control_reader *r, struct wall now, struct span grace,
-    struct control_promises *ret)
-{
-	struct control_promises out = { 0 };
-	struct wall late = { time_add_ns(now.ns, -grace.ns) };
-	bool suspects = false;
-	enum err e = look(r, late, &out, &suspects);
-	if (e == OK && suspects)
-		e = look_exactly(r, late, &out);
+		e = marks(r, now, &l.out);
 	if (e == OK)
-		e = marks(r, now, &out);
-	if (e == OK)
-		*ret = out;
+		*ret = l.out;
+	look_free(r, &l);
 	return e;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One function a kind of row: bind, step, reset. Rows are whole and keyed by their id, so writing one again
- * (a batch that is retried, a record that is decided again after a crash) gives the same store. The figures
- * by minute are the exception: they are added, which is right because they stand in the same transaction
- * as the mark that says how far was decided.
+ * One function a kind of row: bind, step, reset. Rows are whole and keyed by their id, so writing
+ * one again (a batch that is retried, a record that is decided again after a crash) gives the same
+ * store. The figures by minute are the exception: they are added, which is right because they stand
+ * in the same transaction as the mark that says how far was decided.
  */
 #include "store/control/writer_priv.h"
 
@@ -16,33 +16,44 @@ static const char *const sql[W_COUNT] = {
 	[W_COMMIT] = "COMMIT",
 	[W_ROLLBACK] = "ROLLBACK",
 	[W_EPOCH] = "SELECT value FROM meta WHERE key = 'epoch'",
-	[W_META] = "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-	[W_INCIDENT] = ("INSERT INTO incident VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE "
-		       "SET title = excluded.title, status = excluded.status, urgency = excluded.urgency, "
-		       "changed_at = excluded.changed_at, acknowledged_at = excluded.acknowledged_at, "
-		       "resolved_at = excluded.resolved_at, changed_by = excluded.changed_by, "
-		       "step = excluded.step, loop = excluded.loop, alerts_open = excluded.alerts_open, "
-		       "alerts_total = excluded.alerts_total, told = excluded.told, "
-		       "exhausted = excluded.exhausted, nobody = excluded.nobody"),
-	[W_ALERT] = ("INSERT INTO alert VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
-		    "status = excluded.status, severity = excluded.severity, changed_at = excluded.changed_at, "
-		    "count = excluded.count, summary = excluded.summary, details = excluded.details"),
-	[W_ALERT_KEEP] = ("INSERT INTO alert VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
-			 "status = excluded.status, severity = excluded.severity, "
-			 "changed_at = excluded.changed_at, count = excluded.count, summary = excluded.summary"),
-	[W_MESSAGE] = ("INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
-		      "provider = excluded.provider, state = excluded.state, attempt = excluded.attempt, "
-		      "maybe_duplicate = excluded.maybe_duplicate, changed_at = excluded.changed_at, "
-		      "next_at = excluded.next_at, error = excluded.error, reference = excluded.reference"),
+	[W_META] =
+	    "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+	[W_INCIDENT] =
+	    ("INSERT INTO incident VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO "
+	     "UPDATE "
+	     "SET title = excluded.title, status = excluded.status, urgency = excluded.urgency, "
+	     "changed_at = excluded.changed_at, acknowledged_at = excluded.acknowledged_at, "
+	     "resolved_at = excluded.resolved_at, changed_by = excluded.changed_by, "
+	     "step = excluded.step, loop = excluded.loop, alerts_open = excluded.alerts_open, "
+	     "alerts_total = excluded.alerts_total, told = excluded.told, "
+	     "exhausted = excluded.exhausted, nobody = excluded.nobody"),
+	[W_ALERT] =
+	    ("INSERT INTO alert VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
+	     "status = excluded.status, severity = excluded.severity, changed_at = "
+	     "excluded.changed_at, "
+	     "count = excluded.count, summary = excluded.summary, details = excluded.details"),
+	[W_ALERT_KEEP] =
+	    ("INSERT INTO alert VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
+	     "status = excluded.status, severity = excluded.severity, "
+	     "changed_at = excluded.changed_at, count = excluded.count, summary = "
+	     "excluded.summary"),
+	[W_MESSAGE] =
+	    ("INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE "
+	     "SET "
+	     "provider = excluded.provider, state = excluded.state, attempt = excluded.attempt, "
+	     "maybe_duplicate = excluded.maybe_duplicate, changed_at = excluded.changed_at, "
+	     "next_at = excluded.next_at, error = excluded.error, reference = excluded.reference"),
 	[W_TIMER_SET] = "INSERT OR REPLACE INTO timer VALUES (?,?,?,?,?,?,?)",
 	[W_TIMER_CLEAR] = "DELETE FROM timer WHERE id = ?",
 	[W_LOG] = "INSERT INTO log_entry VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
 	[W_PROOF] = "INSERT OR REPLACE INTO proof VALUES (?,?,?,?,?,?)",
-	[W_PROOF_BROKEN] = "INSERT INTO proof VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET broken = 1",
+	[W_PROOF_BROKEN] =
+	    "INSERT INTO proof VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET broken = 1",
 	[W_CHANGE] = "INSERT OR REPLACE INTO change_event VALUES (?,?,?,?,?,?)",
-	[W_RESOURCE_SET] = ("INSERT INTO resource VALUES (?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
-			   "body = excluded.body, manager = excluded.manager, version = excluded.version, "
-			   "changed_at = excluded.changed_at, changed_by = excluded.changed_by"),
+	[W_RESOURCE_SET] =
+	    ("INSERT INTO resource VALUES (?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET "
+	     "body = excluded.body, manager = excluded.manager, version = excluded.version, "
+	     "changed_at = excluded.changed_at, changed_by = excluded.changed_by"),
 	[W_RESOURCE_REMOVE] = "DELETE FROM resource WHERE kind = ? AND name = ?",
 	[W_PASSWORD] = "INSERT OR REPLACE INTO credential VALUES (?,?,?)",
 	[W_PASSWORD_END] = "DELETE FROM credential WHERE user = ?",
@@ -52,8 +63,9 @@ static const char *const sql[W_COUNT] = {
 	[W_ONE_TIME] = "INSERT OR REPLACE INTO one_time VALUES (?,?,?,0)",
 	[W_ONE_TIME_USED] = "UPDATE one_time SET used_at = ? WHERE token_sha256 = ?",
 	[W_AUDIT] = "INSERT OR REPLACE INTO audit VALUES (?,?,?,?,?,?,?)",
-	[W_RATE] = ("INSERT INTO rate VALUES (?,?,?) ON CONFLICT DO UPDATE SET events = events + excluded.events, "
-		   "pages = pages + excluded.pages"),
+	[W_RATE] = ("INSERT INTO rate VALUES (?,?,?) ON CONFLICT DO UPDATE SET events = events + "
+	            "excluded.events, "
+	            "pages = pages + excluded.pages"),
 };
 
 enum err writer_open(sqlite3 *db, struct writer *ret)
@@ -82,10 +94,8 @@ static bool is_poison(int code)
 	case SQLITE_CONSTRAINT:
 	case SQLITE_TOOBIG:
 	case SQLITE_MISMATCH:
-	case SQLITE_RANGE:
-		return true;
-	default:
-		return false;
+	case SQLITE_RANGE: return true;
+	default: return false;
 	}
 }
 
@@ -267,10 +277,8 @@ static int put_credential(struct writer *w, const struct control_row_credential 
 {
 	const struct record_credential *c = &v->credential;
 	switch (c->type) {
-	case CREDENTIAL_PASSWORD:
-		return put_password(w, v);
-	case CREDENTIAL_SESSION:
-		return put_session(w, v);
+	case CREDENTIAL_PASSWORD: return put_password(w, v);
+	case CREDENTIAL_SESSION: return put_session(w, v);
 	case CREDENTIAL_SESSION_END:
 		db_bind_str(w->stmt[W_SESSION_END], 1, c->secret_hash);
 		return run(w, W_SESSION_END);
@@ -283,8 +291,7 @@ static int put_credential(struct writer *w, const struct control_row_credential 
 		db_bind_i64(w->stmt[W_ONE_TIME_USED], 1, v->at.ns);
 		db_bind_str(w->stmt[W_ONE_TIME_USED], 2, c->secret_hash);
 		return run(w, W_ONE_TIME_USED);
-	case CREDENTIAL_TYPE_COUNT:
-		break;
+	case CREDENTIAL_TYPE_COUNT: break;
 	}
 	assert(false && "a credential of no type");
 	return SQLITE_OK;
@@ -316,42 +323,30 @@ static int put_meta(struct writer *w, struct str key, struct str text, const uin
 static int put_row(struct writer *w, const struct control_row *row)
 {
 	switch (row->type) {
-	case CONTROL_INCIDENT:
-		return put_incident(w, &row->incident);
-	case CONTROL_ALERT:
-		return put_alert(w, &row->alert);
-	case CONTROL_MESSAGE:
-		return put_message(w, &row->message);
-	case CONTROL_TIMER_SET:
-		return put_timer(w, &row->timer);
+	case CONTROL_INCIDENT: return put_incident(w, &row->incident);
+	case CONTROL_ALERT: return put_alert(w, &row->alert);
+	case CONTROL_MESSAGE: return put_message(w, &row->message);
+	case CONTROL_TIMER_SET: return put_timer(w, &row->timer);
 	case CONTROL_TIMER_CLEAR:
 		db_bind_id(w->stmt[W_TIMER_CLEAR], 1, &row->timer.id);
 		return run(w, W_TIMER_CLEAR);
-	case CONTROL_LOG:
-		return put_log(w, &row->log);
-	case CONTROL_PROOF:
-		return put_proof(w, &row->proof);
-	case CONTROL_CHANGE:
-		return put_change(w, &row->change);
-	case CONTROL_RESOURCE_SET:
-		return put_resource(w, &row->resource);
+	case CONTROL_LOG: return put_log(w, &row->log);
+	case CONTROL_PROOF: return put_proof(w, &row->proof);
+	case CONTROL_CHANGE: return put_change(w, &row->change);
+	case CONTROL_RESOURCE_SET: return put_resource(w, &row->resource);
 	case CONTROL_RESOURCE_REMOVE:
 		db_bind_str(w->stmt[W_RESOURCE_REMOVE], 1, row->resource.kind);
 		db_bind_str(w->stmt[W_RESOURCE_REMOVE], 2, row->resource.name);
 		return run(w, W_RESOURCE_REMOVE);
-	case CONTROL_CREDENTIAL:
-		return put_credential(w, &row->credential);
-	case CONTROL_AUDIT:
-		return put_audit(w, &row->audit);
+	case CONTROL_CREDENTIAL: return put_credential(w, &row->credential);
+	case CONTROL_AUDIT: return put_audit(w, &row->audit);
 	case CONTROL_RATE:
 		db_bind_i64(w->stmt[W_RATE], 1, row->rate.at.ns / (60 * NS_PER_S));
 		db_bind_u64(w->stmt[W_RATE], 2, row->rate.events);
 		db_bind_u64(w->stmt[W_RATE], 3, row->rate.pages);
 		return run(w, W_RATE);
-	case CONTROL_META:
-		return put_meta(w, row->meta.key, row->meta.value, NULL);
-	case CONTROL_ROW_TYPE_COUNT:
-		break;
+	case CONTROL_META: return put_meta(w, row->meta.key, row->meta.value, NULL);
+	case CONTROL_ROW_TYPE_COUNT: break;
 	}
 	assert(false && "a row of no type");
 	return SQLITE_OK;
