@@ -440,6 +440,53 @@ static void test_drain(void **state)
 	close(busy);
 }
 
+/* Whichever allocation fails, the server neither crashes nor keeps anything, and every begin has
+ * its gone. */
+static void test_each_allocation_fails_once(void **state)
+{
+	struct world *w = *state;
+	http_close(&w->server);
+	unsigned answered = 0;
+	for (size_t n = 1; n < 100; n++) {
+		struct mem_faulty f = mem_faulty_make(n);
+		struct http_config config = {
+			.mem = &f.iface, .loop = w->loop, .handler = &handler, .context = w
+		};
+		bool end = false;
+		if (http_open(&config, &w->server) != OK) {
+			assert_int_equal(f.live, 0);
+			continue;
+		}
+		struct sockaddr_in a = { .sin_family = AF_INET,
+			.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		socklen_t len = sizeof a;
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
+		assert_int_equal(listen(fd, 4), 0);
+		assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+		w->port = ntohs(a.sin_port);
+		if (http_listen(w->server, fd) != OK) {
+			close(fd);
+		} else {
+			char buffer[8192];
+			int c = client(w);
+			say(w, c,
+			    STR("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\noneGET "
+			        "/big HTTP/1.1\r\nHost: a\r\n\r\n"));
+			if (w->later && http_answer_write(w->later, STR("some")) == OK && w->later)
+				http_answer_end(w->later);
+			struct str got = hear(w, c, buffer, sizeof buffer, &end);
+			answered += has(got, STR("one")) && has(got, STR("some"));
+			close(c);
+			turns(w);
+		}
+		http_close(&w->server);
+		assert_int_equal(f.live, 0);
+		assert_int_equal(w->begun, w->gone);
+	}
+	assert_true(answered > 40); /* beyond the last allocation all is well */
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -453,6 +500,7 @@ int main(void)
 		T(test_streamed_body_pauses),
 		T(test_streamed_answer_waits_for_its_reader),
 		T(test_drain),
+		T(test_each_allocation_fails_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
