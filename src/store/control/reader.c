@@ -1,60 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The readers of the control store. Statements are prepared when first used and kept; the list of
- * incidents builds its statement by its filters. A progress handler looks at the clock and gives a
- * query up when its time is over, so no snapshot lives long whatever is asked.
- *
- * Ids grow with time and numbers with ids, so ranges of numbers and of creation times are found by
- * halving over the row numbers instead of by an index of their own.
+ * The readers of the control store. Statements are prepared when first used and kept. A progress
+ * handler looks at the clock and gives a query up when its time is over, so no snapshot lives long
+ * whatever is asked.
  */
-#include "store/control/reader.h"
-
-#include "base/surprise.h"
-#include "store/control/db_priv.h"
+#include "store/control/reader_priv.h"
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define PROGRESS_STEPS 5000 /* some 50 microseconds */
 #define BUSY_MS 100
-
-enum reader_stmt {
-	R_COUNT_OPEN,
-	R_COUNT_MESSAGES,
-	R_OUTBOX_OLDEST,
-	R_DECIDED,
-	R_DECIDED_AT,
-	R_INCIDENT,
-	R_FLOOR,
-	R_PEOPLE,
-	R_LOG_OF,
-	R_LOG_OF_NEW,
-	R_LOG_ALL,
-	R_LOG_ALL_NEW,
-	R_LOG,
-	R_ALERTS,
-	R_ALERT,
-	R_MESSAGES,
-	R_MESSAGE,
-	R_TEST_MESSAGES,
-	R_TIMERS,
-	R_PROOFS,
-	R_CHANGES,
-	R_RESOURCES,
-	R_RESOURCES_OF,
-	R_RESOURCES_VERSION,
-	R_INSTALLATION,
-	R_CREDENTIAL,
-	R_SESSION,
-	R_ONE_TIME,
-	R_RATES,
-	R_AUDITS,
-	R_TIMER_SUBJECTS,
-	R_MESSAGE_INCIDENTS,
-	R_OPEN_TOLD,
-	R_COUNT
-};
 
 static const char *const sql[R_COUNT] = {
 	[R_COUNT_OPEN] =
@@ -125,15 +81,6 @@ static const char *const sql[R_COUNT] = {
 	                "ORDER BY id LIMIT ?",
 };
 
-struct control_reader {
-	const struct mem *mem;
-	const struct os *os;
-	sqlite3 *db;
-	sqlite3_stmt *stmt[R_COUNT];
-	struct mono deadline;
-	bool in_snapshot; /* several statements share one deadline */
-};
-
 static int on_progress(void *context)
 {
 	struct control_reader *r = context;
@@ -188,38 +135,32 @@ void control_reader_close(struct control_reader **reader)
 
 /* ---- the frame of every query ---- */
 
-static void start_clock(struct control_reader *r)
+void reader_start_clock(struct control_reader *r)
 {
 	if (!r->in_snapshot)
 		r->deadline = mono_add(r->os->mono(r->os), SPAN_MS(CONTROL_READ_MS));
 }
 
-static enum err get(struct control_reader *r, enum reader_stmt which, sqlite3_stmt **ret)
+enum err reader_get(struct control_reader *r, enum reader_stmt which, sqlite3_stmt **ret)
 {
 	if (!r->stmt[which]) {
-		start_clock(r);
+		reader_start_clock(r);
 		enum err e = db_prepare(r->db, sql[which], &r->stmt[which]);
 		if (e != OK)
 			return e;
 	}
-	start_clock(r);
+	reader_start_clock(r);
 	*ret = r->stmt[which];
 	return OK;
 }
 
-static void reset(sqlite3_stmt *s)
+void reader_reset(sqlite3_stmt *s)
 {
 	sqlite3_reset(s);
 	sqlite3_clear_bindings(s);
 }
 
-/* A list that grows in an arena: rows of `size` bytes. */
-struct rows {
-	struct arena *arena;
-	char *list;
-	size_t count, cap, size;
-};
-static void *rows_add(struct rows *rows)
+static void *reader_rows_add(struct rows *rows)
 {
 	if (rows->count == rows->cap) {
 		size_t cap = rows->cap ? rows->cap * 2 : 32;
@@ -239,7 +180,7 @@ static struct str keep(struct arena *a, struct str s)
 	return s.len ? arena_str(a, s) : STR("");
 }
 
-static void keep_incident(struct arena *a, sqlite3_stmt *s, void *row)
+void reader_keep_incident(struct arena *a, sqlite3_stmt *s, void *row)
 {
 	struct incident *v = row;
 	db_read_incident(s, v);
@@ -336,11 +277,9 @@ static void keep_text(struct arena *a, sqlite3_stmt *s, void *row)
 	*(struct str *)row = keep(a, db_str(s, 0));
 }
 
-typedef void keep_fn(struct arena *a, sqlite3_stmt *s, void *row);
-
 /* All rows of a bound statement; at most `limit` of them are kept, one more says *ret_more. */
-static enum err collect(
-    sqlite3_stmt *s, keep_fn *fn, struct rows *rows, size_t limit, bool *ret_more)
+enum err reader_collect(
+    sqlite3_stmt *s, reader_keep *fn, struct rows *rows, size_t limit, bool *ret_more)
 {
 	int code;
 	bool more = false;
@@ -350,24 +289,24 @@ static enum err collect(
 			more = true;
 			break;
 		}
-		void *row = rows_add(rows);
+		void *row = reader_rows_add(rows);
 		if (row)
 			fn(rows->arena, s, row);
 		e = arena_err(rows->arena);
 	}
 	if (e == OK && !more)
 		e = db_err(code);
-	reset(s);
+	reader_reset(s);
 	if (e == OK && ret_more)
 		*ret_more = more;
 	return e;
 }
 
 /* The one row, or ERR_GONE. */
-static enum err one(sqlite3_stmt *s, keep_fn *fn, struct arena *a, void *ret, size_t size)
+enum err reader_one(sqlite3_stmt *s, reader_keep *fn, struct arena *a, void *ret, size_t size)
 {
 	struct rows rows = { .arena = a, .size = size };
-	enum err e = collect(s, fn, &rows, 1, NULL);
+	enum err e = reader_collect(s, fn, &rows, 1, NULL);
 	if (e == OK && rows.count == 0)
 		e = ERR_GONE;
 	if (e == OK)
@@ -375,273 +314,25 @@ static enum err one(sqlite3_stmt *s, keep_fn *fn, struct arena *a, void *ret, si
 	return e;
 }
 
-static void bind_page(sqlite3_stmt *s, int limit_at, size_t limit, size_t offset)
+void reader_bind_page(sqlite3_stmt *s, int limit_at, size_t limit, size_t offset)
 {
 	db_bind_i64(s, limit_at, (int64_t)limit + 1);
 	db_bind_i64(s, limit_at + 1, (int64_t)offset);
 }
 
-/* ---- incidents ---- */
-
-static void bits_add(
-    struct buf *b, const char *column, unsigned bits, const struct str *names, unsigned count)
-{
-	bool first = true;
-	if ((bits & ((1u << count) - 1)) == 0 || (bits & ((1u << count) - 1)) == (1u << count) - 1)
-		return;
-	buf_printf(b, " AND %s IN (", column);
-	for (unsigned i = 0; i < count; i++) {
-		if (bits & 1u << i) {
-			buf_printf(b, "%s'%.*s'", first ? "" : ", ", STR_ARG(names[i]));
-			first = false;
-		}
-	}
-	buf_add_c(b, ")");
-}
-
-static bool only_open(unsigned statuses)
-{
-	return statuses != 0 && !(statuses & 1u << INCIDENT_RESOLVED);
-}
-
-static void filters_add(struct buf *b, const struct control_incident_query *q)
-{
-	bool open = only_open(q->statuses);
-	buf_printf(b, " FROM incident %s WHERE %s",
-	    open ? "INDEXED BY incident_open" : "NOT INDEXED", open ? "resolved_at = 0" : "1");
-	bits_add(b, "status", q->statuses, incident_status_name, INCIDENT_STATUS_COUNT);
-	bits_add(b, "urgency", q->urgencies, urgency_name, URGENCY_COUNT);
-	if (q->service_count) {
-		buf_add_c(b, " AND service IN (");
-		for (size_t i = 0; i < q->service_count; i++)
-			buf_printf(b, "%s?%zu", i ? ", " : "", 10 + i);
-		buf_add_c(b, ")");
-	}
-	if (q->since.ns)
-		buf_add_c(b, " AND id >= ?1");
-	if (q->until.ns)
-		buf_add_c(b, " AND id < ?2");
-	if (q->text.len)
-		buf_add_c(b, " AND (title LIKE ?3 ESCAPE '\\' OR number = ?4 OR id = ?5)");
-}
-
-/* The text as a LIKE pattern that finds it anywhere. */
-static struct str like_pattern(struct arena *a, struct str text)
-{
-	char *p = arena_alloc(a, text.len * 2 + 2, 1);
-	size_t n = 0;
-	if (!p)
-		return STR("");
-	p[n++] = '%';
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] == '%' || text.ptr[i] == '_' || text.ptr[i] == '\\')
-			p[n++] = '\\';
-		p[n++] = text.ptr[i];
-	}
-	p[n++] = '%';
-	return str_make(p, n);
-}
-
-enum by { BY_NUMBER, BY_CREATED };
-
-/* The first incident whose number (creation time) is at or above the value; UINT64_MAX when none
- * is. */
-static enum err floor_id(struct control_reader *r, enum by by, int64_t value, uint64_t *ret_id)
-{
-	sqlite3_stmt *s;
-	uint64_t low = 0, high = INT64_MAX, found = UINT64_MAX;
-	enum err e = get(r, R_FLOOR, &s);
-	while (e == OK && low < high) {
-		uint64_t middle = low + (high - low) / 2;
-		db_bind_u64(s, 1, middle);
-		int code = sqlite3_step(s);
-		if (code == SQLITE_ROW && db_i64(s, by == BY_NUMBER ? 1 : 2) < value) {
-			low = db_u64(s, 0) + 1;
-		} else if (code == SQLITE_ROW) {
-			found = db_u64(s, 0);
-			high = middle;
-		} else {
-			high = middle;
-		}
-		e = db_err(code);
-		reset(s);
-	}
-	if (e == OK)
-		*ret_id = found;
-	return e;
-}
-
-static enum err bind_filters(struct control_reader *r, sqlite3_stmt *s,
-    const struct control_incident_query *q, struct arena *a)
-{
-	uint64_t id = 0, number;
-	enum err e = OK;
-	struct id text_id;
-	if (q->since.ns) {
-		e = floor_id(r, BY_CREATED, q->since.ns, &id);
-		db_bind_u64(s, 1, id > INT64_MAX ? INT64_MAX : id);
-	}
-	if (e == OK && q->until.ns) {
-		e = floor_id(r, BY_CREATED, q->until.ns, &id);
-		db_bind_u64(s, 2, id > INT64_MAX ? INT64_MAX : id);
-	}
-	if (q->text.len) {
-		db_bind_str(s, 3, like_pattern(a, q->text));
-		db_bind_i64(s, 4,
-		    str_u64(q->text, &number) == OK && number < INT64_MAX ? (int64_t)number : -1);
-		db_bind_i64(
-		    s, 5, id_parse(q->text, &text_id) == OK ? (int64_t)id_word(&text_id) : -1);
-	}
-	for (size_t i = 0; i < q->service_count; i++)
-		db_bind_str(s, (int)(10 + i), q->services[i]);
-	return e == OK ? arena_err(a) : e;
-}
-
-/* A statement for this very query. */
-static enum err list_prepare(struct control_reader *r, const struct control_incident_query *q,
-    bool count, struct arena *a, sqlite3_stmt **ret)
-{
-	struct buf b = buf_make(r->mem, 64 * 1024);
-	buf_add_c(&b, count ? "SELECT count(*)" : "SELECT " INCIDENT_COLUMNS);
-	filters_add(&b, q);
-	if (!count)
-		buf_printf(&b, " ORDER BY id%s LIMIT ?6 OFFSET ?7", q->oldest_first ? "" : " DESC");
-	enum err e = b.err;
-	sqlite3_stmt *s = NULL;
-	if (e == OK)
-		e = db_prepare(r->db, b.ptr, &s);
-	buf_free(&b);
-	if (e == OK)
-		e = bind_filters(r, s, q, a);
-	if (e != OK) {
-		db_finalize(&s);
-		return e;
-	}
-	if (!count)
-		bind_page(s, 6, q->limit, q->offset);
-	*ret = s;
-	return OK;
-}
-
-static enum err list_rows(struct control_reader *r, const struct control_incident_query *q,
-    struct rows *rows, bool *ret_more)
-{
-	own(db_finalize) sqlite3_stmt *s = NULL;
-	enum err e = list_prepare(r, q, false, rows->arena, &s);
-	start_clock(r);
-	return e == OK ? collect(s, keep_incident, rows, rows->count + q->limit, ret_more) : e;
-}
-
-static enum err list_count(struct control_reader *r, const struct control_incident_query *q,
-    struct arena *a, uint64_t *ret)
-{
-	own(db_finalize) sqlite3_stmt *s = NULL;
-	enum err e = list_prepare(r, q, true, a, &s);
-	start_clock(r);
-	if (e != OK)
-		return e;
-	int code = sqlite3_step(s);
-	if (code == SQLITE_ROW)
-		*ret = db_u64(s, 0);
-	return code == SQLITE_ROW ? OK : db_err(code) == OK ? ERR_IO : db_err(code);
-}
-
-/* First those of high urgency, then the others: two lists in their own order, so nothing is sorted.
- */
-static enum err list_high_first(struct control_reader *r, const struct control_incident_query *q,
-    struct rows *rows, bool *ret_more)
-{
-	struct control_incident_query part = *q;
-	unsigned all = q->urgencies ? q->urgencies : (1u << URGENCY_COUNT) - 1;
-	uint64_t high = 0;
-	bool more = false;
-	enum err e = OK;
-	part.urgencies = all & 1u << URGENCY_HIGH;
-	if (part.urgencies)
-		e = list_rows(r, &part, rows, &more);
-	if (e == OK && !more && part.urgencies && rows->count == 0 && q->offset)
-		e = list_count(r, &part, rows->arena, &high);
-	part.urgencies = all & 1u << URGENCY_LOW;
-	if (e == OK && !more && part.urgencies) {
-		part.offset = rows->count ? 0 : q->offset - (size_t)high;
-		part.limit = q->limit - rows->count;
-		if (part.limit == 0) {
-			uint64_t low = 0;
-			e = list_count(r, &part, rows->arena, &low);
-			more = low > 0;
-		} else {
-			e = list_rows(r, &part, rows, &more);
-		}
-	}
-	*ret_more = more;
-	return e;
-}
-
-enum err control_incidents(struct control_reader *r, const struct control_incident_query *q,
-    struct arena *a, struct control_incidents *ret)
-{
-	struct control_incidents out = { 0 };
-	struct rows rows = { .arena = a, .size = sizeof(struct incident) };
-	assert(q->limit >= 1);
-	if (q->service_count > 500)
-		return ERR_LIMIT;
-	enum err e = q->high_first ? list_high_first(r, q, &rows, &out.more)
-	                           : list_rows(r, q, &rows, &out.more);
-	if (e == OK && q->total)
-		e = list_count(r, q, a, &out.total);
-	if (e != OK)
-		return e;
-	out.list = (struct incident *)(void *)rows.list;
-	out.count = rows.count;
-	*ret = out;
-	return OK;
-}
-
-enum err control_incident(
-    struct control_reader *r, const struct id *id, struct arena *a, struct incident *ret)
-{
-	sqlite3_stmt *s;
-	enum err e = get(r, R_INCIDENT, &s);
-	if (e != OK)
-		return e;
-	db_bind_id(s, 1, id);
-	return one(s, keep_incident, a, ret, sizeof(*ret));
-}
-
-enum err control_incident_by_number(
-    struct control_reader *r, uint64_t number, struct arena *a, struct incident *ret)
-{
-	uint64_t word;
-	if (number == 0 || number > INT64_MAX)
-		return ERR_GONE;
-	enum err e = floor_id(r, BY_NUMBER, (int64_t)number, &word);
-	if (e == OK && word == UINT64_MAX)
-		e = ERR_GONE;
-	if (e != OK)
-		return e;
-	struct id id = id_from_word(word);
-	struct incident row;
-	e = control_incident(r, &id, a, &row);
-	if (e == OK && row.number != number)
-		e = ERR_GONE;
-	if (e == OK)
-		*ret = row;
-	return e;
-}
-
 /* The number in the first column of the first row; 0 when there is none. */
-static enum err number(
+enum err reader_number(
     struct control_reader *r, enum reader_stmt which, const int64_t *bind, int64_t *ret)
 {
 	sqlite3_stmt *s;
-	enum err e = get(r, which, &s);
+	enum err e = reader_get(r, which, &s);
 	if (e != OK)
 		return e;
 	if (bind)
 		db_bind_i64(s, 1, *bind);
 	int code = sqlite3_step(s);
 	int64_t v = code == SQLITE_ROW ? db_i64(s, 0) : 0;
-	reset(s);
+	reader_reset(s);
 	if (db_err(code) == OK)
 		*ret = v;
 	return db_err(code);
@@ -652,12 +343,12 @@ static enum err count_by_name(struct control_reader *r, enum reader_stmt which,
 {
 	sqlite3_stmt *s;
 	int code;
-	enum err e = get(r, which, &s);
+	enum err e = reader_get(r, which, &s);
 	if (e != OK)
 		return e;
 	while ((code = sqlite3_step(s)) == SQLITE_ROW)
 		ret[db_enum(s, 0, names, count)] += db_u64(s, 1);
-	reset(s);
+	reader_reset(s);
 	return db_err(code);
 }
 
@@ -671,9 +362,9 @@ enum err control_counts(struct control_reader *r, struct wall now, struct contro
 		e = count_by_name(
 		    r, R_COUNT_MESSAGES, message_state_name, MESSAGE_STATE_COUNT, messages);
 	if (e == OK)
-		e = number(r, R_OUTBOX_OLDEST, &now.ns, &oldest);
+		e = reader_number(r, R_OUTBOX_OLDEST, &now.ns, &oldest);
 	if (e == OK)
-		e = number(r, R_DECIDED, NULL, &decided);
+		e = reader_number(r, R_DECIDED, NULL, &decided);
 	if (e != OK)
 		return e;
 	*ret = (struct control_counts){
@@ -702,11 +393,11 @@ enum err control_people(struct control_reader *r, const struct id *ids, size_t i
 {
 	struct control_people *list = arena_new(a, struct control_people, id_count);
 	sqlite3_stmt *s;
-	enum err e = list ? get(r, R_PEOPLE, &s) : arena_err(a);
+	enum err e = list ? reader_get(r, R_PEOPLE, &s) : arena_err(a);
 	for (size_t i = 0; e == OK && i < id_count; i++) {
 		struct rows rows = { .arena = a, .size = sizeof(struct person) };
 		db_bind_id(s, 1, &ids[i]);
-		e = collect(s, keep_person, &rows, 100, NULL);
+		e = reader_collect(s, keep_person, &rows, 100, NULL);
 		list[i].count = rows.count;
 		list[i].users = arena_new(a, struct str, rows.count);
 		list[i].at = arena_new(a, struct wall, rows.count);
@@ -731,7 +422,7 @@ enum err control_log_entries(struct control_reader *r, const struct control_log_
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct log_entry) };
 	assert(q->limit >= 1);
-	enum err e = get(r,
+	enum err e = reader_get(r,
 	    all ? (q->newest_first ? R_LOG_ALL_NEW : R_LOG_ALL)
 	        : (q->newest_first ? R_LOG_OF_NEW : R_LOG_OF),
 	    &s);
@@ -740,8 +431,8 @@ enum err control_log_entries(struct control_reader *r, const struct control_log_
 	db_bind_id(s, 1, &q->incident);
 	db_bind_i64(s, 2, q->since.ns);
 	db_bind_i64(s, 3, q->until.ns ? q->until.ns : INT64_MAX);
-	bind_page(s, 4, q->limit, q->offset);
-	e = collect(s, keep_log, &rows, q->limit, ret_more);
+	reader_bind_page(s, 4, q->limit, q->offset);
+	e = reader_collect(s, keep_log, &rows, q->limit, ret_more);
 	if (e != OK)
 		return e;
 	*ret_list = (struct log_entry *)(void *)rows.list;
@@ -753,11 +444,11 @@ enum err control_log_entry(
     struct control_reader *r, const struct id *id, struct arena *a, struct log_entry *ret)
 {
 	sqlite3_stmt *s;
-	enum err e = get(r, R_LOG, &s);
+	enum err e = reader_get(r, R_LOG, &s);
 	if (e != OK)
 		return e;
 	db_bind_id(s, 1, id);
-	return one(s, keep_log, a, ret, sizeof(*ret));
+	return reader_one(s, keep_log, a, ret, sizeof(*ret));
 }
 
 enum err control_alerts(struct control_reader *r, const struct id *incident, bool with_details,
@@ -766,13 +457,13 @@ enum err control_alerts(struct control_reader *r, const struct id *incident, boo
 {
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct alert) };
-	enum err e = get(r, R_ALERTS, &s);
+	enum err e = reader_get(r, R_ALERTS, &s);
 	if (e != OK)
 		return e;
 	db_bind_id(s, 1, incident);
-	bind_page(s, 2, limit, offset);
+	reader_bind_page(s, 2, limit, offset);
 	db_bind_i64(s, 4, with_details);
-	e = collect(s, keep_alert, &rows, limit, ret_more);
+	e = reader_collect(s, keep_alert, &rows, limit, ret_more);
 	if (e != OK)
 		return e;
 	*ret_list = (struct alert *)(void *)rows.list;
@@ -784,11 +475,11 @@ enum err control_alert(
     struct control_reader *r, const struct id *id, struct arena *a, struct alert *ret)
 {
 	sqlite3_stmt *s;
-	enum err e = get(r, R_ALERT, &s);
+	enum err e = reader_get(r, R_ALERT, &s);
 	if (e != OK)
 		return e;
 	db_bind_id(s, 1, id);
-	return one(s, keep_alert, a, ret, sizeof(*ret));
+	return reader_one(s, keep_alert, a, ret, sizeof(*ret));
 }
 
 enum err control_messages(struct control_reader *r, const struct id *incident, size_t limit,
@@ -796,12 +487,12 @@ enum err control_messages(struct control_reader *r, const struct id *incident, s
 {
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct message) };
-	enum err e = get(r, R_MESSAGES, &s);
+	enum err e = reader_get(r, R_MESSAGES, &s);
 	if (e != OK)
 		return e;
 	db_bind_id(s, 1, incident);
 	db_bind_i64(s, 2, (int64_t)limit);
-	e = collect(s, keep_message, &rows, limit, NULL);
+	e = reader_collect(s, keep_message, &rows, limit, NULL);
 	if (e != OK)
 		return e;
 	*ret_list = (struct message *)(void *)rows.list;
@@ -813,11 +504,11 @@ enum err control_message(
     struct control_reader *r, const struct id *id, struct arena *a, struct message *ret)
 {
 	sqlite3_stmt *s;
-	enum err e = get(r, R_MESSAGE, &s);
+	enum err e = reader_get(r, R_MESSAGE, &s);
 	if (e != OK)
 		return e;
 	db_bind_id(s, 1, id);
-	return one(s, keep_message, a, ret, sizeof(*ret));
+	return reader_one(s, keep_message, a, ret, sizeof(*ret));
 }
 
 enum err control_test_messages(struct control_reader *r, size_t limit, struct arena *a,
@@ -825,11 +516,11 @@ enum err control_test_messages(struct control_reader *r, size_t limit, struct ar
 {
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct message) };
-	enum err e = get(r, R_TEST_MESSAGES, &s);
+	enum err e = reader_get(r, R_TEST_MESSAGES, &s);
 	if (e != OK)
 		return e;
 	db_bind_i64(s, 1, (int64_t)limit);
-	e = collect(s, keep_message, &rows, limit, NULL);
+	e = reader_collect(s, keep_message, &rows, limit, NULL);
 	if (e != OK)
 		return e;
 	*ret_list = (struct message *)(void *)rows.list;
@@ -842,12 +533,12 @@ enum err control_timers(struct control_reader *r, const struct id *incident, siz
 {
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct timer) };
-	enum err e = get(r, R_TIMERS, &s);
+	enum err e = reader_get(r, R_TIMERS, &s);
 	if (e != OK)
 		return e;
 	db_bind_id(s, 1, incident);
 	db_bind_i64(s, 2, (int64_t)limit);
-	e = collect(s, keep_timer, &rows, limit, NULL);
+	e = reader_collect(s, keep_timer, &rows, limit, NULL);
 	if (e != OK)
 		return e;
 	*ret_list = (struct timer *)(void *)rows.list;
@@ -862,11 +553,11 @@ enum err control_proofs(struct control_reader *r, size_t limit, struct arena *a,
 {
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct proof) };
-	enum err e = get(r, R_PROOFS, &s);
+	enum err e = reader_get(r, R_PROOFS, &s);
 	if (e != OK)
 		return e;
 	db_bind_i64(s, 1, (int64_t)limit);
-	e = collect(s, keep_proof, &rows, limit, NULL);
+	e = reader_collect(s, keep_proof, &rows, limit, NULL);
 	if (e != OK)
 		return e;
 	*ret_list = (struct proof *)(void *)rows.list;
@@ -879,11 +570,11 @@ enum err control_changes(struct control_reader *r, size_t limit, size_t offset, 
 {
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct control_change) };
-	enum err e = get(r, R_CHANGES, &s);
+	enum err e = reader_get(r, R_CHANGES, &s);
 	if (e != OK)
 		return e;
-	bind_page(s, 1, limit, offset);
-	e = collect(s, keep_change, &rows, limit, ret_more);
+	reader_bind_page(s, 1, limit, offset);
+	e = reader_collect(s, keep_change, &rows, limit, ret_more);
 	if (e != OK)
 		return e;
 	*ret_list = (struct control_change *)(void *)rows.list;
@@ -896,11 +587,11 @@ enum err control_resources(struct control_reader *r, struct str kind, struct are
 {
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct control_resource) };
-	enum err e = get(r, kind.len ? R_RESOURCES_OF : R_RESOURCES, &s);
+	enum err e = reader_get(r, kind.len ? R_RESOURCES_OF : R_RESOURCES, &s);
 	if (e != OK)
 		return e;
 	db_bind_str(s, 1, kind);
-	e = collect(s, keep_resource, &rows, SIZE_MAX, NULL);
+	e = reader_collect(s, keep_resource, &rows, SIZE_MAX, NULL);
 	if (e != OK)
 		return e;
 	*ret_list = (struct control_resource *)(void *)rows.list;
@@ -911,7 +602,7 @@ enum err control_resources(struct control_reader *r, struct str kind, struct are
 enum err control_resources_version(struct control_reader *r, uint64_t *ret_version)
 {
 	int64_t v;
-	enum err e = number(r, R_RESOURCES_VERSION, NULL, &v);
+	enum err e = reader_number(r, R_RESOURCES_VERSION, NULL, &v);
 	if (e == OK)
 		*ret_version = (uint64_t)v;
 	return e;
@@ -920,33 +611,33 @@ enum err control_resources_version(struct control_reader *r, uint64_t *ret_versi
 enum err control_installation(struct control_reader *r, struct arena *a, struct str *ret_json)
 {
 	sqlite3_stmt *s;
-	enum err e = get(r, R_INSTALLATION, &s);
+	enum err e = reader_get(r, R_INSTALLATION, &s);
 	if (e != OK)
 		return e;
-	return one(s, keep_text, a, ret_json, sizeof(*ret_json));
+	return reader_one(s, keep_text, a, ret_json, sizeof(*ret_json));
 }
 
 enum err control_credential(
     struct control_reader *r, struct str user, struct arena *a, struct str *ret_hash)
 {
 	sqlite3_stmt *s;
-	enum err e = get(r, R_CREDENTIAL, &s);
+	enum err e = reader_get(r, R_CREDENTIAL, &s);
 	if (e != OK)
 		return e;
 	db_bind_str(s, 1, user);
-	return one(s, keep_text, a, ret_hash, sizeof(*ret_hash));
+	return reader_one(s, keep_text, a, ret_hash, sizeof(*ret_hash));
 }
 
 static enum err token(struct control_reader *r, enum reader_stmt which, struct str sha256,
     struct wall now, struct arena *a, struct str *ret_user)
 {
 	sqlite3_stmt *s;
-	enum err e = get(r, which, &s);
+	enum err e = reader_get(r, which, &s);
 	if (e != OK)
 		return e;
 	db_bind_str(s, 1, sha256);
 	db_bind_i64(s, 2, now.ns);
-	return one(s, keep_text, a, ret_user, sizeof(*ret_user));
+	return reader_one(s, keep_text, a, ret_user, sizeof(*ret_user));
 }
 
 enum err control_session(struct control_reader *r, struct str token_sha256, struct wall now,
@@ -971,7 +662,7 @@ enum err control_rates(struct control_reader *r, struct wall now, size_t minutes
 	assert(minutes >= 1 && minutes <= 1440);
 	int64_t first = last - (int64_t)minutes + 1;
 	struct control_rate *list = arena_new(a, struct control_rate, minutes);
-	enum err e = list ? get(r, R_RATES, &s) : arena_err(a);
+	enum err e = list ? reader_get(r, R_RATES, &s) : arena_err(a);
 	if (e != OK)
 		return e;
 	for (size_t i = 0; i < minutes; i++)
@@ -984,7 +675,7 @@ enum err control_rates(struct control_reader *r, struct wall now, size_t minutes
 		list[i].events = db_u64(s, 1);
 		list[i].pages = db_u64(s, 2);
 	}
-	reset(s);
+	reader_reset(s);
 	e = db_err(code);
 	if (e == OK)
 		*ret_list = list;
@@ -996,212 +687,14 @@ enum err control_audits(struct control_reader *r, size_t limit, size_t offset, s
 {
 	sqlite3_stmt *s;
 	struct rows rows = { .arena = a, .size = sizeof(struct control_audit) };
-	enum err e = get(r, R_AUDITS, &s);
+	enum err e = reader_get(r, R_AUDITS, &s);
 	if (e != OK)
 		return e;
-	bind_page(s, 1, limit, offset);
-	e = collect(s, keep_audit, &rows, limit, ret_more);
+	reader_bind_page(s, 1, limit, offset);
+	e = reader_collect(s, keep_audit, &rows, limit, ret_more);
 	if (e != OK)
 		return e;
 	*ret_list = (struct control_audit *)(void *)rows.list;
 	*ret_count = rows.count;
 	return OK;
-}
-
-/* ---- the promises ---- */
-
-/* Words of ids, sorted once, then looked up. */
-struct words {
-	const struct mem *mem;
-	uint64_t *list;
-	size_t count, cap;
-};
-static enum err words_add(struct words *w, uint64_t word)
-{
-	if (w->count == w->cap) {
-		size_t cap = w->cap ? w->cap * 2 : 1024;
-		void *p = mem_resize(w->mem, w->list, cap, sizeof(*w->list));
-		if (!p)
-			return ERR_NOMEM;
-		w->list = p;
-		w->cap = cap;
-	}
-	w->list[w->count++] = word;
-	return OK;
-}
-static int word_cmp(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return x < y ? -1 : x > y;
-}
-static bool words_have(const struct words *w, uint64_t word)
-{
-	return w->count && bsearch(&word, w->list, w->count, sizeof(word), word_cmp);
-}
-
-/* What a look has seen so far. */
-struct look {
-	struct words untold; /* open incidents that nobody was told of, by rising id */
-	struct words
-	    cover; /* the exact look: subjects of live timers, incidents of unsettled messages */
-	unsigned char *covered; /* the quick look: of untold */
-	struct wall late;
-	struct control_promises out;
-};
-
-typedef enum err look_row(struct look *l, sqlite3_stmt *s);
-
-#define SCAN_ROWS 20000 /* a snapshot's worth */
-
-/* All rows of a statement (the first column is the id that it goes on from), a snapshot for each
- * piece unless one is held already. */
-static enum err scan(
-    struct control_reader *r, enum reader_stmt which, look_row *row, struct look *l)
-{
-	sqlite3_stmt *s;
-	int64_t last = 0, rows;
-	enum err e = OK;
-	do {
-		int code = SQLITE_DONE;
-		rows = 0;
-		e = get(r, which, &s);
-		if (e != OK)
-			return e;
-		db_bind_i64(s, 1, last);
-		db_bind_i64(s, 2, SCAN_ROWS);
-		while (e == OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-			last = db_i64(s, 0);
-			rows++;
-			e = row(l, s);
-		}
-		reset(s);
-		e = e == OK ? db_err(code) : e;
-	} while (e == OK && rows == SCAN_ROWS);
-	return e;
-}
-
-static enum err on_open(struct look *l, sqlite3_stmt *s)
-{
-	l->out.open++;
-	return db_i64(s, 1) == 0 ? words_add(&l->untold, db_u64(s, 0)) : OK;
-}
-
-static void mark(struct look *l, uint64_t word)
-{
-	const struct words *w = &l->untold;
-	const uint64_t *at =
-	    w->count ? bsearch(&word, w->list, w->count, sizeof(word), word_cmp) : NULL;
-	if (at)
-		l->covered[at - w->list] = 1;
-}
-
-static enum err on_timer(struct look *l, sqlite3_stmt *s)
-{
-	/* A timer that should have fired long ago is none. */
-	if (db_i64(s, 2) < l->late.ns) {
-		l->out.lost_timers++;
-		return OK;
-	}
-	if (!l->covered)
-		return words_add(&l->cover, db_u64(s, 1));
-	mark(l, db_u64(s, 1));
-	return OK;
-}
-
-static enum err on_unsettled(struct look *l, sqlite3_stmt *s)
-{
-	if (!l->covered)
-		return words_add(&l->cover, db_u64(s, 1));
-	mark(l, db_u64(s, 1));
-	return OK;
-}
-
-/* In many snapshots, each short. While they are taken an incident may go from being covered by one
- * thing to being covered by another, so who seems uncovered is only suspect; that none is, is true.
- */
-static enum err look_quickly(struct control_reader *r, struct look *l, bool *ret_suspects)
-{
-	bool suspects = false;
-	enum err e = scan(r, R_OPEN_TOLD, on_open, l);
-	if (e != OK)
-		return e;
-	l->covered = mem_new(r->mem, l->untold.count + 1, 1);
-	if (!l->covered)
-		return ERR_NOMEM;
-	e = scan(r, R_TIMER_SUBJECTS, on_timer, l);
-	if (e == OK && l->untold.count)
-		e = scan(r, R_MESSAGE_INCIDENTS, on_unsettled, l);
-	for (size_t i = 0; e == OK && i < l->untold.count; i++)
-		suspects = suspects || !l->covered[i];
-	*ret_suspects = suspects;
-	return e;
-}
-
-/* Everything in one snapshot. */
-static enum err look_exactly(struct control_reader *r, struct look *l)
-{
-	start_clock(r);
-	enum err e = db_exec(r->db, "BEGIN");
-	if (e != OK)
-		return e;
-	r->in_snapshot = true;
-	e = scan(r, R_TIMER_SUBJECTS, on_timer, l);
-	if (e == OK)
-		e = scan(r, R_MESSAGE_INCIDENTS, on_unsettled, l);
-	if (e == OK)
-		e = scan(r, R_OPEN_TOLD, on_open, l);
-	r->in_snapshot = false;
-	ignore_err(db_exec(r->db, "COMMIT"), "it only ends a snapshot");
-	if (e == OK && l->cover.count)
-		qsort(l->cover.list, l->cover.count, sizeof(*l->cover.list), word_cmp);
-	for (size_t i = 0; e == OK && i < l->untold.count; i++)
-		if (!words_have(&l->cover, l->untold.list[i]) && l->out.broken++ == 0)
-			l->out.first_broken = id_from_word(l->untold.list[i]);
-	return e;
-}
-
-static void look_free(struct control_reader *r, struct look *l)
-{
-	mem_free(r->mem, l->untold.list);
-	mem_free(r->mem, l->cover.list);
-	mem_free(r->mem, l->covered);
-}
-
-static struct look look_make(struct control_reader *r, struct wall late)
-{
-	return (
-	    struct look){ .untold = { .mem = r->mem }, .cover = { .mem = r->mem }, .late = late };
-}
-
-static enum err marks(struct control_reader *r, struct wall now, struct control_promises *out)
-{
-	int64_t oldest = 0, decided = 0, at = 0;
-	enum err e = number(r, R_OUTBOX_OLDEST, &now.ns, &oldest);
-	if (e == OK)
-		e = number(r, R_DECIDED, NULL, &decided);
-	if (e == OK)
-		e = number(r, R_DECIDED_AT, NULL, &at);
-	out->outbox_oldest.ns = oldest;
-	out->decided_seq = (uint64_t)decided;
-	out->decided_at.ns = at;
-	return e;
-}
-
-enum err control_promises(
-    struct control_reader *r, struct wall now, struct span grace, struct control_promises *ret)
-{
-	struct look l = look_make(r, (struct wall){ time_add_ns(now.ns, -grace.ns) });
-	bool suspects = false;
-	enum err e = look_quickly(r, &l, &suspects);
-	if (e == OK && suspects) {
-		look_free(r, &l);
-		l = look_make(r, l.late);
-		e = look_exactly(r, &l);
-	}
-	if (e == OK)
-		e = marks(r, now, &l.out);
-	if (e == OK)
-		*ret = l.out;
-	look_free(r, &l);
-	return e;
 }
