@@ -46,7 +46,7 @@ for (const [name, path, heading, holds] of SCREENS) {
 		for (const theme of THEMES) {
 			const { page, done } = await open(b, mock.url + path(mock), theme);
 			await page.getByRole("heading", { level: 1, name: heading }).waitFor();
-			await page.getByText(holds).first().waitFor();
+			await page.getByText(holds).locator("visible=true").first().waitFor();
 			await until("everything is loaded", async () => (await page.locator(".loading").count()) === 0);
 			await soundScreen(page, `${name} (${theme.name})`);
 			await picture(page, `${name}-${theme.name}`);

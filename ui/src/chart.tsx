@@ -42,6 +42,14 @@ export function gridOf(series: readonly Series[], start: number, end: number, st
 
 export const colorOf = (i: number): string => `var(--chart-${(i % COLORS) + 1})`;
 
+/** Points without a neighbour, which no line would show. */
+function alone(u: uPlot, series: number): number[] {
+	const line = u.data[series]!;
+	const out: number[] = [];
+	for (let i = 0; i < line.length; i++) if (line[i] != null && line[i - 1] == null && line[i + 1] == null) out.push(i);
+	return out;
+}
+
 interface Props {
 	grid: Grid;
 	names: readonly string[];
@@ -167,7 +175,7 @@ export function Chart({ grid, names, hidden, band, firings, height = 300, label,
 				series: [
 					{},
 					...grid.lines.map((_, i) => ({
-						label: names[i] ?? String(i), stroke: css(`--chart-${(i % COLORS) + 1}`), width: 1.6, spanGaps: false, points: { show: grid.times.length < 2 }, show: !hidden?.has(i),
+						label: names[i] ?? String(i), stroke: css(`--chart-${(i % COLORS) + 1}`), width: 1.6, spanGaps: false, points: { show: true, size: 4, filter: alone }, show: !hidden?.has(i),
 					})),
 				],
 				hooks: {

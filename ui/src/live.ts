@@ -2,7 +2,7 @@
 //
 // What keeps screens true: the server's stream of "something changed", a clock, and loading that keeps the last answer
 // while the next one is on its way, so that nothing jumps. Losing sight of the server is shown and never looks like "ok".
-import { signal, effect, type Signal } from "@preact/signals";
+import { signal, effect } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { session, ApiError } from "./api";
 
@@ -99,9 +99,9 @@ export interface Loaded<T> {
 
 /**
  * Loads what `key` names: again when the key changes (the old answer goes away) and, with `live`, on every change
- * and twice a minute (the old answer stays until the new one is there).
+ * and twice a minute, or as often as it says in ms (the old answer stays until the new one is there).
  */
-export function useLoad<T>(key: string, load: (s: AbortSignal) => Promise<T>, live: boolean | Signal<number> = false): Loaded<T> {
+export function useLoad<T>(key: string, load: (s: AbortSignal) => Promise<T>, live: boolean | number = false): Loaded<T> {
 	const [state, setState] = useState<{ key: string; data: T | null; error: ApiError | null; at: number | null; loading: boolean }>({
 		key, data: null, error: null, at: null, loading: true,
 	});
@@ -134,7 +134,7 @@ export function useLoad<T>(key: string, load: (s: AbortSignal) => Promise<T>, li
 		});
 		const timer = setInterval(() => {
 			if (!document.hidden) again();
-		}, 30_000);
+		}, live === true ? 30_000 : live);
 		const visible = (): void => {
 			if (!document.hidden) again();
 		};

@@ -33,7 +33,7 @@ export function formatSpan(ms: number): string {
 export function relative(at: number, now: number): string {
 	const gap = at - now;
 	const size = Math.abs(gap);
-	if (size < 2 * SECOND) return "now";
+	if (size < 2 * SECOND) return gap <= 0 ? "just now" : "now";
 	let text: string;
 	if (size < MINUTE) text = `${Math.floor(size / SECOND)} s`;
 	else if (size < HOUR) text = `${Math.floor(size / MINUTE)} min`;

@@ -16,7 +16,7 @@ const at = (text: string): number => Date.parse(text);
 
 test("relative times", () => {
 	const now = at("2026-11-22T12:00:00Z");
-	assert.equal(time.relative(now - 1500, now), "now");
+	assert.equal(time.relative(now - 1500, now), "just now");
 	assert.equal(time.relative(now - 59_000, now), "59 s ago");
 	assert.equal(time.relative(now - 60_000, now), "1 min ago");
 	assert.equal(time.relative(now + 2 * time.HOUR, now), "in 2 h");

@@ -99,7 +99,7 @@ function Preview({ query, band, forS, noData }: { query: string; band: Band; for
 		const timer = setTimeout(() => setAsked(query), asked === "" ? 0 : 600);
 		return () => clearTimeout(timer);
 	}, [query]);
-	const end = useMemo(() => Math.floor(Date.now() / 1000 / STEP) * STEP, [asked]);
+	const end = useMemo(() => Math.floor(Date.now() / 1000), [asked]); // not rounded: what has just begun counts
 	const start = end - DAY_S;
 	const load = useLoad(`preview ${asked} ${end}`, (s) => (asked ? api.queryRange(asked, start, end, STEP, s) : Promise.resolve([])));
 	const series = load.data;
@@ -176,7 +176,7 @@ export function EditorScreen() {
 	const name = place.value.parts[1]!;
 	const isNew = name === "new";
 	const all = useLoad("alerts", (s) => api.resources("Alert", s));
-	const rules = useLoad("rules of telemetry", (s) => api.rules(s).catch(() => [] as api.RuleGroup[]), true);
+	const rules = useLoad("rules of telemetry", (s) => api.rules(s).catch(() => [] as api.RuleGroup[]), 5000);
 	const proofs = useLoad("proofs", (s) => api.proofs(s).catch(() => [] as api.Proof[]), true);
 	const services = useLoad("services", (s) => api.services(s));
 	const found = isNew ? undefined : all.data?.find((r) => r.name === name);

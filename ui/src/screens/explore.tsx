@@ -99,8 +99,9 @@ export function useHidden(count: number): [ReadonlySet<number>, (i: number, alon
 
 function Result({ expr, start, end, band, onZoom, round }: { expr: string; start: number; end: number; band: Band | null; onZoom: (a: number, b: number) => void; round: number }) {
 	const step = stepFor(end - start);
-	const from = Math.floor(start / step) * step;
-	const to = Math.floor(end / step) * step;
+	// The last point is the end, not the last round time before it: what has just begun counts.
+	const to = end;
+	const from = to - Math.floor((end - start) / step) * step;
 	const load = useLoad(`range ${expr} ${from} ${to} ${step} ${round}`, (s) => api.queryRange(expr, from, to, step, s));
 	const last = useRef<{ series: api.Series[]; from: number; to: number; step: number } | null>(null);
 	if (load.data) last.current = { series: load.data, from, to, step };

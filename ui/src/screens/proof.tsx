@@ -12,7 +12,7 @@ import { plural } from "../format";
 import { parseTime } from "../time";
 
 const KINDS = [
-	{ kind: "person", title: "People", says: "Does a page over this contact arrive?" },
+	{ kind: "person", title: "People", says: "Proven by a receipt, or when the reader presses the link in a page." },
 	{ kind: "provider", title: "Providers", says: "Does what carries the pages work?" },
 	{ kind: "route", title: "Routes", says: "Does an incident of this service get out this way?" },
 	{ kind: "rule", title: "Rules", says: "Has the rule ever fired in earnest?" },
