@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.join(ROOT, 'tests', 'lib'))
 import quis  # noqa: E402
 
 AM_CONFIG = """
-route: { receiver: none, group_by: [alertname], group_wait: 5m, group_interval: 5m, repeat_interval: 1h }
+route: { receiver: none, group_by: [cluster], group_wait: 5m, group_interval: 5m, repeat_interval: 1h }
 receivers: [ { name: none } ]
 """
 

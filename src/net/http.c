@@ -15,7 +15,7 @@
 
 #define CONNECTIONS_DEFAULT 12000u
 #define DESCRIPTORS_SPARE 96u
-#define ACCEPTS_A_TURN 64
+#define ACCEPTS_A_TURN 8 /* few, so that two processes at one listener share what comes */
 #define HELD_DEFAULT ((size_t)128 << 20)
 
 static size_t connections_allowed(size_t wanted)
