@@ -58,6 +58,7 @@ enum err rules_evaluate(const struct rules_env *env, struct arena *a,
 		s->due_at =
 		    wall_add(at, (struct span){ rule->interval.ns - group->interval.ns / 2 });
 		struct mono rule_start = mono_of(env);
+		arena_reset(a); /* a rule that asks for too much takes nothing from the next ones */
 		enum err e = OK;
 		if (rule->expr)
 			e = run_rule(env, a, group, rule, s, at);

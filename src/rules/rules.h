@@ -112,9 +112,8 @@ struct rules_env {
 	struct mono (*mono)(void *ctx);
 };
 
-/* Evaluates the group's rules in order at one time. The arena is the evaluation's: it may be reset
- * afterwards. Errors of single rules are in their states; ERR_NOMEM and ERR_LIMIT end the
- * evaluation. */
+/* Evaluates the group's rules in order at one time. The arena is the evaluation's: it is reset
+ * before each rule. Errors of single rules are in their states; ERR_NOMEM ends the evaluation. */
 must_check enum err rules_evaluate(const struct rules_env *env, struct arena *a,
     const struct rule_group *group, struct group_state *state, struct wall at);
 

@@ -331,6 +331,25 @@ static void new_rules_take_over(void **state)
 	arena_close(&a);
 }
 
+static void greedy(void **state)
+{
+	struct world *w = *state;
+	char host[16];
+	arena_close(&w->arena);
+	assert_int_equal(arena_open(&mem_system, 1u << 20, &w->arena), OK);
+	use(w, "[{\"kind\":\"RuleGroup\",\"name\":\"f/g\",\"rules\":["
+	       "{\"alert\":\"greedy\",\"expr\":\"load1 > 0\"},"
+	       "{\"alert\":\"modest\",\"expr\":\"up == 0\"}]}]");
+	for (int i = 0; i < 5000; i++) {
+		snprintf(host, sizeof(host), "h%d", i);
+		put(w, "load1", host, 1);
+	}
+	put(w, "up", "", 0);
+	eval_after(w, 15);
+	is(w, 0, "! query needs more memory than it may have");
+	is(w, 1, "{\"alertname\":\"modest\"} firing condition");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -341,6 +360,7 @@ int main(void)
 		T(keep_firing),
 		T(prometheus_group),
 		T(errors_change_nothing),
+		T(greedy),
 		T(survives_a_restart),
 		T(new_rules_take_over),
 	};

@@ -43,8 +43,9 @@ enum msg_type {
 	MSG_RULES = 30,        /* engine -> telemetry [STATE] u64 version, str JSON array of resources of kind Alert and RuleGroup */
 	MSG_RULE_GROUP,        /* telemetry -> engine [STATE] u64 sequence, u64 rules version, i64 at ns, i64 took ns, i64 interval
 	                          ns, str group, str error, u32 count, then per state: str rule, str labels JSON, u8 state (0
-	                          inactive 1 pending 2 firing), f64 value, str summary, str annotations JSON, str reason. All
-	                          states of the group that are not inactive: this message is also the group's beat */
+	                          inactive 1 pending 2 firing), f64 value, str summary, str annotations JSON, str reason; then
+	                          u32 count, str rule of each that failed. All states of the group that are not inactive (a failed
+	                          rule's are those of before): this message is also the group's beat */
 
 	/* prober -> telemetry */
 	MSG_SAMPLES = 40,      /* [STATE] i64 at ms, u32 count, then str name, u8 label count, (str, str)..., f64 value */

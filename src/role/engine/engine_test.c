@@ -705,7 +705,8 @@ static void test_notifier_restart(void **state)
 	stop(g);
 }
 
-static void send_rules(struct rig *g, const char *group, const char *labels, int state)
+static void send_report(
+    struct rig *g, const char *group, const char *labels, int state, const char *failed)
 {
 	buf_clear(&g->body);
 	put_u64(&g->body, 1);
@@ -714,7 +715,7 @@ static void send_rules(struct rig *g, const char *group, const char *labels, int
 	put_i64(&g->body, 0);
 	put_i64(&g->body, 15 * NS_PER_S);
 	put_str(&g->body, str_c(group));
-	put_str(&g->body, STR(""));
+	put_str(&g->body, failed ? STR("no such thing") : STR(""));
 	put_u32(&g->body, labels != NULL);
 	if (labels) {
 		put_str(&g->body, STR("load"));
@@ -725,8 +726,16 @@ static void send_rules(struct rig *g, const char *group, const char *labels, int
 		put_str(&g->body, STR(""));
 		put_str(&g->body, STR("above"));
 	}
+	put_u32(&g->body, failed != NULL);
+	if (failed)
+		put_str(&g->body, str_c(failed));
 	assert_int_equal(
 	    chan_send(g->chans[ROLE_TELEMETRY], MSG_RULE_GROUP, 0, buf_str(&g->body)), OK);
+}
+
+static void send_rules(struct rig *g, const char *group, const char *labels, int state)
+{
+	send_report(g, group, labels, state, NULL);
 }
 
 static uint64_t open_count(struct rig *g, struct control_reader *r)
@@ -780,6 +789,31 @@ static void test_rules(void **state)
 	kill_engine(g);
 	start(g);
 	wait_ready(g);
+	send_rules(g, "alerts", NULL, 0);
+	UNTIL(g, open_count(g, r) == 0);
+	control_reader_close(&r);
+	stop(g);
+}
+
+/* A rule that cannot be evaluated takes nothing from the others of its group, and ends nothing. */
+static void test_failing_rule(void **state)
+{
+	struct rig *g = *state;
+	snprintf(g->extra, sizeof(g->extra),
+	    ",{\"kind\":\"Alert\",\"name\":\"load\",\"body\":{\"kind\":\"Alert\",\"name\":\"load\","
+	    "\"service\":\"web\",\"query\":\"avg(load1)\",\"above\":0.5}}");
+	start(g);
+	wait_ready(g);
+	UNTIL(g, g->rules_version > 0);
+	struct control_reader *r = open_reader(g);
+	send_report(g, "alerts", "{\"host\":\"a\"}", 2, "broken");
+	UNTIL(g, open_count(g, r) == 1);
+	/* The second failure in a row is an incident of its own; what became of `load` is not
+	 * known. */
+	send_report(g, "alerts", NULL, 0, "load");
+	UNTIL(g, open_count(g, r) == 2);
+	send_report(g, "alerts", NULL, 0, "broken");
+	UNTIL(g, open_count(g, r) == 1);
 	send_rules(g, "alerts", NULL, 0);
 	UNTIL(g, open_count(g, r) == 0);
 	control_reader_close(&r);
@@ -1004,6 +1038,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_one_time_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_notifier_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failing_rule, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_replay, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kill_under_load, setup, teardown),
 	};

@@ -202,6 +202,20 @@ static uint8_t state_read(struct rd *r, struct record_rule_state *state)
 	return how;
 }
 
+/* Rules that could not be evaluated: the report does not say what became of their alerts. Once more
+ * seen, these are not ended. */
+static void group_failed(struct changes *c, struct rd *r, uint64_t report)
+{
+	uint32_t count = rd_u32(r);
+	for (uint32_t i = 0; i < count && r->err == OK; i++) {
+		struct str rule = rd_str(r, 4096);
+		struct firing_entry *entry;
+		for (size_t at = 0; (entry = firing_next(c->e->firing, &at)) != NULL;)
+			if (str_eq(entry->rule, rule))
+				entry->seen = report;
+	}
+}
+
 /* The group's firing alerts that this report does not have are over. */
 static void group_end(struct changes *c, struct str group, uint64_t report)
 {
@@ -238,7 +252,7 @@ static void beat_note(struct engine *e, const struct group_report *g)
 	b->errors = g->error.len ? b->errors + 1 : 0;
 	/* One failed evaluation may be a restart; two in a row are a rule that is not watched. */
 	snprintf(key, sizeof(key), "rules-error:%.100s", b->name);
-	if (b->errors == 0 || b->errors == 2)
+	if (b->errors != 1)
 		watch_own_alert(e, key, b->errors > 0, "Rule group %s cannot be evaluated: %.*s",
 		    b->name, (int)(g->error.len < 200 ? g->error.len : 200), g->error.ptr);
 }
@@ -250,8 +264,8 @@ void watch_rule_group(struct engine *e, struct str body)
 	if (!e->ready || report_read(&r, &g) != OK)
 		return;
 	beat_note(e, &g);
-	if (g.version != e->rules_version || g.error.len)
-		return; /* states of rules that are no longer those in force, or no states at all */
+	if (g.version != e->rules_version)
+		return; /* states of rules that are no longer those in force */
 	own(arena_close) struct arena *a = NULL;
 	if (arena_open(e->mem, (size_t)64 << 20, &a) != OK)
 		return;
@@ -267,6 +281,7 @@ void watch_rule_group(struct engine *e, struct str body)
 		if (state_read(&r, &state) == 2 && r.err == OK)
 			group_state(&c, &state, report);
 	}
+	group_failed(&c, &r, report);
 	/* A report that is cut short says nothing about what it does not name. */
 	if (rd_done(&r) == OK)
 		group_end(&c, g.group, report);

@@ -242,15 +242,17 @@ static void put_alert(struct buf *b, const struct rule *rule, const struct rule_
 	put_str(b, x->reason);
 }
 
-/* All states that are not inactive; the sequence is put in front when it is sent. */
+/* All states that are not inactive, and which rules failed: their states are those of before. The
+ * sequence is put in front when it is sent. */
 static void make_message(struct ruler *g)
 {
 	struct buf *b = &g->message;
 	struct str error = { "", 0 };
-	uint32_t count = 0;
+	uint32_t count = 0, failed = 0;
 	for (uint32_t i = 0; i < g->state->rule_count; i++) {
 		struct rule_view v = rule_state_view(g->state->rules[i]);
 		error = error.len ? error : v.error;
+		failed += v.error.len > 0;
 		count += (uint32_t)v.alert_count;
 	}
 	buf_clear(b);
@@ -266,6 +268,10 @@ static void make_message(struct ruler *g)
 		for (size_t k = 0; k < v.alert_count; k++)
 			put_alert(b, &g->group->rules[i], &v.alerts[k]);
 	}
+	put_u32(b, failed);
+	for (uint32_t i = 0; i < g->state->rule_count; i++)
+		if (rule_state_view(g->state->rules[i]).error.len)
+			put_str(b, g->group->rules[i].name);
 }
 
 static void run(struct tpool_job *job, struct tpool_worker *worker)
