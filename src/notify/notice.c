@@ -32,6 +32,20 @@ struct making {
 
 /* ---- texts ---- */
 
+/* The bytes of a character at the front of valid UTF-8 that is not for a page: C1 controls (a
+ * terminal takes U+009B for an escape), line ends of Unicode, and what turns the direction of the
+ * text around it. 0: it is. */
+static size_t unfit(struct str s)
+{
+	unsigned char c[3] = { 0 };
+	memcpy(c, s.ptr, s.len < 3 ? s.len : 3);
+	if (c[0] == 0xc2 && c[1] < 0xa0)
+		return 2;
+	bool general = c[0] == 0xe2 && c[1] == 0x80 && c[2] >= 0xa8 && c[2] <= 0xae;
+	bool isolate = c[0] == 0xe2 && c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9;
+	return general || isolate ? 3 : 0;
+}
+
 /* A copy that is valid UTF-8 without control characters, cut at limit; line ends stay when lines is
  * true. */
 static struct str clean(struct arena *a, struct str s, size_t limit, bool lines)
@@ -47,7 +61,11 @@ static struct str clean(struct arena *a, struct str s, size_t limit, bool lines)
 		unsigned char c = (unsigned char)s.ptr[i];
 		if (c == '\r' && i + 1 < s.len && s.ptr[i + 1] == '\n')
 			continue;
-		if (c == '\n' && lines)
+		size_t skip = valid && c >= 0xc2 ? unfit(str_from(s, i)) : 0;
+		if (skip > 0) {
+			out[n++] = ' ';
+			i += skip - 1;
+		} else if (c == '\n' && lines)
 			out[n++] = '\n';
 		else if (c < 0x20 || c == 0x7f)
 			out[n++] = ' ';

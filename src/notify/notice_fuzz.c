@@ -14,6 +14,8 @@ static bool is_tame(struct str s, bool lines)
 		unsigned char c = (unsigned char)s.ptr[i];
 		if ((c < 0x20 && !(lines && c == '\n')) || c == 0x7f)
 			return false;
+		if (c == 0xc2 && i + 1 < s.len && (unsigned char)s.ptr[i + 1] < 0xa0)
+			return false;
 	}
 	return str_utf8_valid(s);
 }

@@ -70,6 +70,21 @@ static void test_text(void **state)
 	arena_close(&a);
 }
 
+/* U+009B begins an escape for some terminals, U+202E turns what follows around. */
+static void test_title_commands_nothing(void **state)
+{
+	(void)state;
+	struct arena *a = NULL;
+	struct page page = sample();
+	page.title = STR("a\xc2\x9b"
+	                 "31m\x1b[2J\xe2\x80\xae"
+	                 "b\xe2\x80\xa8\xe2\x81\xa6\xc2\x85\xc2\xa0\xe2\x80\xa6\xc3\xa9");
+	assert_int_equal(arena_open(&mem_system, 1 << 20, &a), OK);
+	struct notice n = notice_of(a, &page);
+	assert_true(str_eq(n.title, STR("a 31m [2J b   \xc2\xa0\xe2\x80\xa6\xc3\xa9")));
+	arena_close(&a);
+}
+
 static void test_keys_are_never_shown(void **state)
 {
 	(void)state;
@@ -238,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_title_commands_nothing),
 		cmocka_unit_test(test_keys_are_never_shown),
 		cmocka_unit_test(test_details_are_bounded),
 		cmocka_unit_test(test_links),
