@@ -276,7 +276,7 @@ test("alert: preview, review, save; what a file owns stays as it is", async (b) 
 	const dialog = page.getByRole("dialog", { name: "What will be saved" });
 	await dialog.getByText("+above: 410").waitFor();
 	await dialog.getByText("-above: 400").waitFor();
-	await dialog.getByText("+interval: \"30s\"").waitFor(); // what the form does not know stays
+	await dialog.locator(".diff .same", { hasText: 'interval: "30s"' }).waitFor(); // what the form does not know stays
 	check(mock.world.resources.find((r) => r.name === "request-rate").body.above === 400, "nothing is saved by a look");
 	await soundScreen(page, "review");
 	await picture(page, "review-light");

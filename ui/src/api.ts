@@ -178,6 +178,9 @@ export interface PromRule {
 	query: string;
 	state?: "inactive" | "pending" | "firing";
 	duration?: number;
+	/** Of Quis' own alerts. */
+	above?: number;
+	below?: number;
 	labels?: Labels;
 	annotations?: Labels;
 	alerts?: { labels: Labels; state: string; activeAt: string; value: string }[];

@@ -175,7 +175,7 @@ export function Chart({ grid, names, hidden, band, firings, height = 300, label,
 				series: [
 					{},
 					...grid.lines.map((_, i) => ({
-						label: names[i] ?? String(i), stroke: css(`--chart-${(i % COLORS) + 1}`), width: 1.6, spanGaps: false, points: { show: true, size: 4, filter: alone }, show: !hidden?.has(i),
+						label: names[i] ?? String(i), stroke: css(`--chart-${(i % COLORS) + 1}`), width: 1.6, spanGaps: false, points: { show: true, size: 6, filter: alone }, show: !hidden?.has(i),
 					})),
 				],
 				hooks: {

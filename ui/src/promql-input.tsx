@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A box for PromQL: completes metrics, functions, labels and values from what the server knows. Enter runs, Shift+Enter
 // breaks the line, Tab takes the first proposal.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import { FUNCTIONS, placeAt, rank, type Place } from "./promql";
 import { valueOf } from "./ui";
@@ -58,7 +58,6 @@ export function PromqlInput({ id, value, onInput, onRun, rows = 2, readOnly = fa
 	const [at, setAt] = useState(-1);
 	const place = useRef<Place>({ kind: "none" });
 	const round = useRef(0);
-	const caret = useRef<number | null>(null);
 
 	const close = (): void => {
 		round.current++;
@@ -81,16 +80,13 @@ export function PromqlInput({ id, value, onInput, onRun, rows = 2, readOnly = fa
 		const el = ref.current!;
 		if (p.kind === "none") return;
 		const after = el.value.slice(el.selectionStart);
-		onInput(el.value.slice(0, p.from) + text + after);
-		caret.current = p.from + text.length;
+		// At once and not with the next rendering: the next key may be on its way.
+		el.value = el.value.slice(0, p.from) + text + after;
+		el.setSelectionRange(p.from + text.length, p.from + text.length);
+		el.focus();
+		onInput(el.value);
 		close();
 	};
-	useEffect(() => {
-		if (caret.current === null || !ref.current) return;
-		ref.current.focus();
-		ref.current.setSelectionRange(caret.current, caret.current);
-		caret.current = null;
-	}, [value]);
 	const onKeyDown = (e: KeyboardEvent): void => {
 		const open = list.length > 0;
 		if (open && (e.key === "ArrowDown" || e.key === "ArrowUp")) {

@@ -408,7 +408,7 @@ export async function startMock({ port = 0, dist = join(here, "../dist"), world 
 					}) });
 				}
 				if (path === "/api/v1/rules") {
-					const rules = w.resources.filter((r) => r.kind === "Alert").map((r) => ({ type: "alerting", name: r.name, query: r.body.query, duration: 60, health: "ok", state: r.name === "load" ? "firing" : r.name === "queue" ? "pending" : "inactive", alerts: r.name === "load" ? [{ labels: {}, state: "firing", activeAt: iso(w.base), value: ".72" }] : [], lastEvaluation: iso(Date.now() - 4000), evaluationTime: .002 }));
+					const rules = w.resources.filter((r) => r.kind === "Alert").map((r) => ({ type: "alerting", name: r.name, query: r.body.query, duration: 60, above: r.body.above, below: r.body.below, health: "ok", state: r.name === "load" ? "firing" : r.name === "queue" ? "pending" : "inactive", alerts: r.name === "load" ? [{ labels: {}, state: "firing", activeAt: iso(w.base), value: ".72" }] : [], lastEvaluation: iso(Date.now() - 4000), evaluationTime: .002 }));
 					return ok({ groups: [{ name: "alerts", file: "", interval: 15, rules }, { name: "node", file: "rules/node.yaml", interval: 30, rules: [{ type: "alerting", name: "HostOutOfDisk", query: "node_filesystem_avail_bytes / node_filesystem_size_bytes < 0.1", duration: 300, health: "ok", state: "inactive", alerts: [], lastEvaluation: iso(Date.now() - 9000) }] }] });
 				}
 			}

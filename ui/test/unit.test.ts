@@ -9,6 +9,7 @@ import { placeAt, rank } from "../src/promql";
 import { shiftsOf, gapTime } from "../src/shifts";
 import { nextSteps, pastOf, forgotten, pageFacts } from "../src/timeline";
 import { verdictOf, FRESH_MS } from "../src/verdict";
+import { compactDiff } from "../src/diff";
 import { numberField, numberOf } from "../src/numbers";
 import type { Incident, LogEntry, Message, Overview, Timer } from "../src/api";
 
@@ -117,6 +118,13 @@ test("where a PromQL text can be completed", () => {
 	assert.equal(of('up{job="a|" }').kind, "value");
 	assert.equal(of('label_replace(up, "a|').kind, "none");
 	assert.deepEqual(rank(["load1", "node_load1", "other"], "loa", 5), ["load1", "node_load1"]);
+});
+
+test("a difference shows what changes once", () => {
+	assert.deepEqual(compactDiff("-kind: Alert\n-above: 1\n-for: 1m\n+kind: Alert\n+above: 2\n+below: 1\n+for: 1m\n"), [" kind: Alert", "-above: 1", "+above: 2", "+below: 1", " for: 1m"]);
+	assert.deepEqual(compactDiff("+a\n+b\n"), ["+a", "+b"]);
+	assert.deepEqual(compactDiff("-a\n"), ["-a"]);
+	assert.deepEqual(compactDiff("-a\n-b\n+c\n"), ["-a", "-b", "+c"]);
 });
 
 const entry = (who: string | null, from: string, to: string) => ({ start: from, end: to, user: who ? { id: who, type: "user_reference", summary: who } : null });

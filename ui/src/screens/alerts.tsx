@@ -21,6 +21,7 @@ interface Row {
 	proof: api.Proof | null;
 	count: number;
 	forS: number;
+	band: { above?: unknown; below?: unknown } | null;
 }
 
 export const RULE_STATES: Record<Row["state"], number> = { broken: 0, firing: 1, pending: 2, unknown: 3, inactive: 4 };
@@ -33,7 +34,7 @@ function RuleMark({ r }: { r: Row }) {
 	return <Mark tone="calm" icon="ok">Inside</Mark>;
 }
 
-export function bandText(b: Record<string, unknown>): string {
+export function bandText(b: { above?: unknown; below?: unknown }): string {
 	const above = numberOf(b.above);
 	const below = numberOf(b.below);
 	const parts = [above !== null ? `above ${value(above)}` : "", below !== null ? `below ${value(below)}` : ""].filter(Boolean);
@@ -49,14 +50,14 @@ function rowsOf(groups: readonly api.RuleGroup[], resources: readonly api.Resour
 			const firing = (r.alerts ?? []).filter((a) => a.state === "firing").length;
 			rows.set(`${g.name}/${r.name}`, {
 				name: r.name, group: g.name, query: r.query, state: broken ? "broken" : r.state ?? "unknown", error: r.lastError ?? "",
-				evaluated: r.lastEvaluation && !r.lastEvaluation.startsWith("0001") ? r.lastEvaluation : null, resource: null, proof: null, count: firing, forS: r.duration ?? 0,
+				evaluated: r.lastEvaluation && !r.lastEvaluation.startsWith("0001") ? r.lastEvaluation : null, resource: null, proof: null, count: firing, forS: r.duration ?? 0, band: r.above !== undefined || r.below !== undefined ? r : null,
 			});
 		}
 	}
 	for (const r of resources) {
 		const found = [...rows.values()].find((x) => x.name === r.name);
 		if (found) found.resource = r;
-		else rows.set(`resource/${r.name}`, { name: r.name, group: "", query: String(r.body.query ?? ""), state: "unknown", error: "", evaluated: null, resource: r, proof: null, count: 0, forS: 0 });
+		else rows.set(`resource/${r.name}`, { name: r.name, group: "", query: String(r.body.query ?? ""), state: "unknown", error: "", evaluated: null, resource: r, proof: null, count: 0, forS: 0, band: r.body });
 	}
 	for (const row of rows.values()) row.proof = proofs.find((p) => p.kind === "rule" && p.subject === row.name) ?? null;
 	return [...rows.values()].sort((a, b) => RULE_STATES[a.state] - RULE_STATES[b.state] || (a.name < b.name ? -1 : 1));
@@ -111,12 +112,12 @@ export function AlertsScreen() {
 									<th scope="row" class="plain-th">
 										<a class="title" href={href(["alerts", r.name])}>{r.name}</a>
 										<div class="under"><code>{r.query}</code></div>
-										<div class="under">{r.resource && <span>{bandText(r.resource.body)}</span>}{r.forS > 0 && <span>for {formatSpan(r.forS * 1000)}</span>}{!r.resource && r.group && <span>group {r.group}</span>}</div>
+										<div class="under">{r.resource ? <span>{bandText(r.resource.body)}</span> : r.band && <span>{bandText(r.band)}</span>}{r.forS > 0 && <span>for {formatSpan(r.forS * 1000)}</span>}{!r.resource && r.group && <span>group {r.group}</span>}</div>
 										{r.error && <div class="error-text">{r.error}</div>}
 									</th>
 									<td data-label="Service">{r.resource ? String(r.resource.body.service ?? "") || <span class="faint">fallback</span> : <span class="faint">–</span>}</td>
 									<td class="shrink" data-label="Last proven">{r.proof ? <><ProofMark state={r.proof.proven_at ? r.proof.state : r.proof.state === "proven" ? "never" : r.proof.state} />{r.proof.proven_at && <div class="faint small-text"><Time at={r.proof.proven_at} both /></div>}</> : <span class="faint">–</span>}</td>
-									<td class="shrink" data-label="Managed by"><Manager m={r.resource?.manager ?? "file"} /></td>
+									<td class="shrink" data-label="Managed by">{api.mayAct() ? <Manager m={r.resource?.manager ?? "file"} /> : <span class="faint">–</span>}</td>
 								</tr>
 							))}
 						</tbody>

@@ -9,9 +9,11 @@ import { place, go, href } from "../router";
 import { Chart, SERIES_MAX, gridOf } from "../chart";
 import { PromqlInput } from "../promql-input";
 import { simulateAll, type Band, type Point, type Simulation } from "../band";
+import { compactDiff } from "../diff";
 import { numberField, numberOf } from "../numbers";
 import { Card, Dialog, Empty, Failure, Field, Head, Icon, Loading, Mark, ProofMark, Time, provenBy, say, sayError, valueOf } from "../ui";
 import { Manager } from "./directory";
+import { bandText } from "./alerts";
 import { plural, seriesName, value } from "../format";
 import { dateTime, formatSpan, parseSpan, zoneName } from "../time";
 import { now } from "../live";
@@ -161,7 +163,7 @@ function Review({ doc, onClose, onSaved }: { doc: Record<string, unknown>; onClo
 			{tried && tried.errors.length === 0 && !same && tried.changes.map((c) => (
 				<div key={c.kind + c.name}>
 					<p><Mark tone={c.action === "create" ? "good" : c.action === "remove" ? "bad" : "accent"}>{c.action}</Mark> {c.kind} <strong>{c.name}</strong></p>
-					{c.diff && <pre class="diff" tabIndex={0} role="region" aria-label="Difference">{c.diff.replace(/\n$/, "").split("\n").map((l, i) => <span key={i} class={l.startsWith("+") ? "plus" : l.startsWith("-") ? "minus" : ""}>{l}{"\n"}</span>)}</pre>}
+					{c.diff && <pre class="diff" tabIndex={0} role="region" aria-label="Difference">{compactDiff(c.diff).map((l, i) => <span key={i} class={l.startsWith("+") ? "plus" : l.startsWith("-") ? "minus" : "same"}>{l}{"\n"}</span>)}</pre>}
 				</div>
 			))}
 			<footer>
@@ -175,7 +177,7 @@ function Review({ doc, onClose, onSaved }: { doc: Record<string, unknown>; onClo
 export function EditorScreen() {
 	const name = place.value.parts[1]!;
 	const isNew = name === "new";
-	const all = useLoad("alerts", (s) => api.resources("Alert", s));
+	const all = useLoad("alerts", (s) => (api.mayAct() ? api.resources("Alert", s) : Promise.resolve([])));
 	const rules = useLoad("rules of telemetry", (s) => api.rules(s).catch(() => [] as api.RuleGroup[]), 5000);
 	const proofs = useLoad("proofs", (s) => api.proofs(s).catch(() => [] as api.Proof[]), true);
 	const services = useLoad("services", (s) => api.services(s));
@@ -206,9 +208,9 @@ export function EditorScreen() {
 				<p class="crumbs"><a href={href(["alerts"])}>Alerts</a></p>
 				<Head title={name} />
 				{live ? (
-					<Card title="From a Prometheus rule file" aside={<Manager m="file" />}>
-						<dl class="facts"><dt>Group</dt><dd>{live.group}</dd><dt>Query</dt><dd><code>{live.query}</code></dd><dt>State</dt><dd>{live.state}</dd>{live.duration ? <><dt>For</dt><dd>{formatSpan(live.duration * 1000)}</dd></> : null}</dl>
-						<p class="pad"><a class="button" href={href(["explore"], { q: live.query })}>Graph</a></p>
+					<Card title={api.mayAct() ? "From a Prometheus rule file" : "Rule"} aside={api.mayAct() && <Manager m="file" />}>
+						<dl class="facts"><dt>Group</dt><dd>{live.group}</dd><dt>Query</dt><dd><code>{live.query}</code></dd>{(live.above !== undefined || live.below !== undefined) && <><dt>Wrong</dt><dd>{bandText(live)}</dd></>}<dt>State</dt><dd>{live.state}</dd>{live.duration ? <><dt>For</dt><dd>{formatSpan(live.duration * 1000)}</dd></> : null}</dl>
+						<p class="pad"><a class="button" href={href(["explore"], { rule: live.name })}>Graph</a></p>
 					</Card>
 				) : <div class="card"><Empty title={`There is no alert ${name}`} icon="never"><p>It may have been removed. <a href={href(["alerts"])}>All alerts</a></p></Empty></div>}
 			</>

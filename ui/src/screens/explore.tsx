@@ -100,14 +100,14 @@ export function useHidden(count: number): [ReadonlySet<number>, (i: number, alon
 function Result({ expr, start, end, band, onZoom, round }: { expr: string; start: number; end: number; band: Band | null; onZoom: (a: number, b: number) => void; round: number }) {
 	const step = stepFor(end - start);
 	// The last point is the end, not the last round time before it: what has just begun counts.
-	const to = end;
+	const to = Math.min(end, Math.floor(Date.now() / 1000)); // beyond now, an old value would look like a new one
 	const from = to - Math.floor((end - start) / step) * step;
 	const load = useLoad(`range ${expr} ${from} ${to} ${step} ${round}`, (s) => api.queryRange(expr, from, to, step, s));
 	const last = useRef<{ series: api.Series[]; from: number; to: number; step: number } | null>(null);
 	if (load.data) last.current = { series: load.data, from, to, step };
 	const got = last.current; // the old picture stays until the new one is there
 	const drawn = got ? got.series.slice(0, SERIES_MAX) : [];
-	const names = useMemo(() => drawn.map((s) => seriesName(s.metric)), [got?.series]);
+	const names = useMemo(() => drawn.map((s) => (Object.keys(s.metric).length === 0 ? expr : seriesName(s.metric))), [got?.series]);
 	const grid = useMemo(() => (got ? gridOf(drawn, got.from, got.to, got.step) : null), [got?.series, got?.from]);
 	const [hidden, toggle, reset] = useHidden(drawn.length);
 	const [cursor, setCursor] = useState<number | null>(null);
@@ -136,9 +136,9 @@ function Result({ expr, start, end, band, onZoom, round }: { expr: string; start
 export function ExploreScreen() {
 	const p = place.value.params;
 	const ruleName = p.get("rule") ?? "";
-	const rules = useLoad(ruleName ? `rule ${ruleName}` : "no rule", (s) => (ruleName ? api.resources("Alert", s) : Promise.resolve([])));
-	const rule = rules.data?.find((r) => r.name === ruleName);
-	const expr = p.get("q") ?? (typeof rule?.body.query === "string" ? rule.body.query : "");
+	const rules = useLoad(ruleName ? `rule ${ruleName}` : "no rule", (s) => (ruleName ? api.rules(s) : Promise.resolve([])));
+	const rule = rules.data?.flatMap((g) => g.rules).find((r) => r.name === ruleName);
+	const expr = p.get("q") ?? rule?.query ?? "";
 	const [text, setText] = useState(expr);
 	const [round, setRound] = useState(0);
 	useEffect(() => setText(expr), [expr]);
@@ -148,7 +148,7 @@ export function ExploreScreen() {
 	// The end stays where it was until something is asked again, so a chart does not run away.
 	const end = useMemo(() => fixedEnd || Math.floor(Date.now() / 1000), [fixedEnd, range, expr, round]);
 	const start = fixedEnd ? fixedStart || fixedEnd - range : end - range;
-	const band: Band | null = rule ? { above: numberOf(rule.body.above), below: numberOf(rule.body.below) } : p.get("above") || p.get("below") ? { above: numberOf(p.get("above")), below: numberOf(p.get("below")) } : null;
+	const band: Band | null = rule ? { above: numberOf(rule.above), below: numberOf(rule.below) } : p.get("above") || p.get("below") ? { above: numberOf(p.get("above")), below: numberOf(p.get("below")) } : null;
 
 	const set = (change: Record<string, string | number>): void => {
 		const next = { q: p.get("q") ?? "", rule: ruleName, above: p.get("above") ?? "", below: p.get("below") ?? "", range: p.get("range") ?? "", start: p.get("start") ?? "", end: p.get("end") ?? "", ...change };
@@ -157,7 +157,7 @@ export function ExploreScreen() {
 	const run = (): void => {
 		const t = text.trim();
 		if (t === expr) setRound(round + 1);
-		else set({ q: t, rule: rule && t !== rule.body.query ? "" : ruleName });
+		else set({ q: t, rule: rule && t !== rule.query ? "" : ruleName });
 	};
 	const zoom = (a: number, b: number): void => {
 		if (b - a < 10) return;
@@ -176,7 +176,7 @@ export function ExploreScreen() {
 	};
 	return (
 		<>
-			<Head title="Metrics" sub={rule ? <>With the band of <a href={href(["alerts", rule.name])}>{rule.name}</a>: {band?.above !== null && <>above {value(band!.above!)}</>}{band?.above !== null && band?.below !== null && " or "}{band?.below !== null && <>below {value(band!.below!)}</>} is wrong</> : undefined}>
+			<Head title="Metrics" sub={rule && band?.above === null && band.below === null ? <>The query of <a href={href(["alerts", rule.name])}>{rule.name}</a>, which fires on whatever it gives</> : rule ? <>With the band of <a href={href(["alerts", rule.name])}>{rule.name}</a>: {band?.above !== null && <>above {value(band!.above!)}</>}{band?.above !== null && band?.below !== null && " or "}{band?.below !== null && <>below {value(band!.below!)}</>} is wrong</> : undefined}>
 				{expr && api.mayAdmin() && <a class="button" href={href(["alerts", "new"], { query: expr })}><Icon name="bell" />Alert on this</a>}
 			</Head>
 			<form class="ask" onSubmit={(e) => { e.preventDefault(); run(); }}>
@@ -194,6 +194,8 @@ export function ExploreScreen() {
 				</span>
 				{fixedEnd > 0 && <span class="faint range-text">{dateTime(start * 1000, zone(), now.value)} – {dateTime(end * 1000, zone(), now.value)} {zoneName(end * 1000, zone())}</span>}
 			</div>
+			{rules.error && !expr && <Failure error={rules.error} what={`What ${ruleName} watches is not known`} retry={rules.reload} />}
+			{rules.data && ruleName && !rule && <div class="note warn"><div>There is no rule {ruleName} (any more).</div></div>}
 			{ruleName && !rules.data && !rules.error && !expr ? <Loading what="the rule" /> : expr
 				? <Result expr={expr} start={start} end={end} band={band} onZoom={zoom} round={round} />
 				: <Start onPick={(m) => set({ q: m })} />}

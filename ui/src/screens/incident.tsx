@@ -79,7 +79,7 @@ function AlertItem({ a, since, until }: { a: api.Alert; since: number; until: nu
 	const rule = ruleOf(a);
 	const contexts = (a.body?.contexts ?? []).filter((c) => /^https?:\/\//.test(c.href ?? c.src ?? ""));
 	const details = a.body?.details;
-	const labels = rule ? Object.entries(rule.labels).filter(([k]) => k !== "alertname") : [];
+	const labels = rule ? Object.entries(rule.labels).filter(([k]) => k !== "alertname" && k !== "band") : [];
 	const times = (a as { count?: number }).count ?? 1;
 	return (
 		<li class="alert">
@@ -95,7 +95,7 @@ function AlertItem({ a, since, until }: { a: api.Alert; since: number; until: nu
 			{rule && (
 				<p class="reading">
 					{rule.value !== null && <>Value <strong>{value(rule.value)}</strong>{rule.reason && ", "}</>}{REASONS[rule.reason] ?? rule.reason}{" "}
-					<a href={href(["explore"], { rule: rule.rule, start: Math.floor(since / 1000) - 3600, end: Math.ceil(until / 1000) + 900 })}>Graph with band</a>
+					<a href={href(["explore"], { rule: rule.rule, start: Math.floor(since / 1000) - 3600, end: Math.min(Math.floor(Date.now() / 1000), Math.ceil(until / 1000) + 900) })}>Graph with band</a>
 					{" · "}<a href={href(["alerts", rule.rule])}>Rule</a>
 				</p>
 			)}

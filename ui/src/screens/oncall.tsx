@@ -120,7 +120,7 @@ function Levels() {
 						return (
 							<tr key={p}>
 								<th scope="row" class="plain-th"><a href={href(["directory", "EscalationPolicy", p])}>{p}</a></th>
-								<td>{first ? <><strong>{first.map((x) => x.who).join(", ")}</strong>{first[0]!.until && parseTime(first[0]!.until) !== null && <div class="faint small-text">until <Time at={first[0]!.until} first="absolute" /></div>}</> : <Mark tone="bad" icon="alarm">Nobody</Mark>}</td>
+								<td class="now-first">{first ? <><strong>{first.map((x) => x.who).join(", ")}</strong>{first[0]!.until && parseTime(first[0]!.until) !== null && <div class="faint small-text">until <Time at={first[0]!.until} first="absolute" /></div>}</> : <Mark tone="bad" icon="alarm">Nobody</Mark>}</td>
 								<td data-label="Then">{order.filter((n) => n > 1).map((n) => names(n)).join(" → ") || <span class="faint">–</span>}</td>
 							</tr>
 						);

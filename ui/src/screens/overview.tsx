@@ -3,9 +3,10 @@
 // The first screen answers, in this order: would Quis reach somebody now (and how do we know), what is wrong, who is on
 // call, and is Quis itself well.
 import * as api from "../api";
-import { useLoad, now } from "../live";
+import { useLoad, now, link, openIncidents } from "../live";
+import { useEffect } from "preact/hooks";
 import { href } from "../router";
-import { verdictOf } from "../verdict";
+import { FRESH_MS, verdictOf } from "../verdict";
 import { Bars } from "../bars";
 import { Card, Empty, Failure, Head, Icon, Loading, Mark, Outdated, ProofMark, StatusMark, Time, provenBy, type IconName } from "../ui";
 import { capital, plural } from "../format";
@@ -96,14 +97,14 @@ function OnCallNow({ o }: { o: api.Overview }) {
 	);
 }
 
-function Roles({ o }: { o: api.Overview }) {
+function Roles({ o, old }: { o: api.Overview; old: boolean }) {
 	return (
 		<ul class="roles">
 			{o.roles.map((r) => (
 				<li key={r.role} class={r.ok ? "" : "bad"}>
 					<span class="name">{r.role}</span>
-					{r.ok ? <Mark tone="good" icon="ok">{r.state === "running" ? "Well" : capital(r.state)}</Mark> : <Mark tone="bad" icon="broken">{capital(r.state || "not well")}</Mark>}
-					<span class="faint small-text" title="How long ago it last showed that its loop turns">beat {r.beat_age_ms < 2000 ? `${Math.round(r.beat_age_ms)} ms` : formatSpan(r.beat_age_ms)} ago</span>
+					{r.ok && old ? <Mark tone="calm" icon="never">Was well</Mark> : r.ok ? <Mark tone="good" icon="ok">{r.state === "running" ? "Well" : capital(r.state)}</Mark> : <Mark tone="bad" icon="broken">{capital(r.state || "not well")}</Mark>}
+					<span class="faint small-text beat" title="How long ago it last showed that its loop turns">{r.beat_age_ms < 0 ? "no beat yet" : `beat ${r.beat_age_ms < 2000 ? `${Math.round(r.beat_age_ms)} ms` : formatSpan(r.beat_age_ms)} ago`}</span>
 					{r.restarts > 0 && <span class="faint small-text">{plural(r.restarts, "restart")}</span>}
 					{!r.ok && r.verdict && <span class="why">{r.verdict}</span>}
 				</li>
@@ -135,6 +136,9 @@ function OpenIncidents({ o }: { o: api.Overview }) {
 export function OverviewScreen() {
 	const load = useLoad("overview", api.overview, true);
 	const o = load.data;
+	useEffect(() => {
+		if (o) openIncidents.value = { open: o.incidents.open, triggered: o.incidents.triggered };
+	}, [o]);
 	if (!o) {
 		return (
 			<>
@@ -146,12 +150,13 @@ export function OverviewScreen() {
 		);
 	}
 	const n = o.incidents;
+	const old = now.value - load.at! > FRESH_MS;
 	// The server's clock is what times are judged by; a wrong one here would make every age a lie.
 	const skew = (parseTime(o.now) ?? load.at!) - load.at!;
 	return (
 		<>
 			<Head title="Overview" />
-			<Outdated error={load.error} at={load.at} retry={load.reload} />
+			{link.value !== "lost" && <Outdated error={load.error} at={load.at} retry={load.reload} />}
 			{Math.abs(skew) > 60_000 && (
 				<div class="note warn" role="status"><Icon name="clock" /><div>This device's clock and the server's differ by {formatSpan(skew)}. Ages shown here are off by as much.</div></div>
 			)}
@@ -170,11 +175,11 @@ export function OverviewScreen() {
 							<Bars rates={o.rates.pages_per_minute} what="Pages out" tone="warn" />
 						</div>
 					</Card>
-					<Card class="fourth" title="Proofs" aside={<a href={href(["proof"])}>Ledger</a>}><Routes o={o} /></Card>
+					<Card class="fifth" title="Quis itself" aside={old ? <>as of <Time at={load.at} /></> : o.roles.every((r) => r.ok) ? `${o.roles.length} roles, all well` : <strong class="bad-text">{o.roles.filter((r) => !r.ok).length} not well</strong>}><Roles o={o} old={old} /></Card>
 				</div>
 				<div class="w5 stack-gap">
 					<Card class="second" title="On call" aside={<a href={href(["oncall"])}>Timelines</a>}><OnCallNow o={o} /></Card>
-					<Card class="fifth" title="Quis itself" aside={o.roles.every((r) => r.ok) ? `${o.roles.length} roles, all well` : <strong class="bad-text">{o.roles.filter((r) => !r.ok).length} not well</strong>}><Roles o={o} /></Card>
+					<Card class="fourth" title="Proofs" aside={<a href={href(["proof"])}>Ledger</a>}><Routes o={o} /></Card>
 				</div>
 			</div>
 		</>
