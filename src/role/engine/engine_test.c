@@ -795,6 +795,29 @@ static void test_rules(void **state)
 	stop(g);
 }
 
+/* An input that waits is as old as it is, however long nothing came before it. */
+static void test_undecided_age(void **state)
+{
+	struct rig *g = *state;
+	char path[300];
+	sqlite3 *db;
+	start(g);
+	wait_ready(g);
+	submit_wait(g, "first", EVENT_TRIGGER);
+	uint64_t states = g->states; /* one a second */
+	UNTIL(g, g->states > states + 3 && g->decided == g->durable);
+	snprintf(path, sizeof(path), "%s/control/control.db", g->dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	submit_wait(g, "second", EVENT_TRIGGER);
+	UNTIL(g, g->age > 0);
+	assert_true(g->age < 2 * NS_PER_S);
+	assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	UNTIL(g, g->age == 0);
+	stop(g);
+}
+
 /* A rule that cannot be evaluated takes nothing from the others of its group, and ends nothing. */
 static void test_failing_rule(void **state)
 {
@@ -1039,6 +1062,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_notifier_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failing_rule, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_undecided_age, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_replay, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kill_under_load, setup, teardown),
 	};

@@ -26,6 +26,9 @@
 static void ring_add(struct engine *e, uint64_t seq)
 {
 	struct mono now = loop_now(e->loop);
+	if (e->committed_seq + 1 >= seq)
+		e->append_count =
+		    0; /* what came before is done: its time says nothing about this one */
 	if (e->append_count > 0) {
 		uint32_t last = (uint32_t)((e->append_head + e->append_count - 1) % RING);
 		if (e->append_times[last].ns == now.ns || e->append_count == RING)
