@@ -395,9 +395,17 @@ enum err store_expire(struct series_store *s, struct wall now)
 {
 	if (s->options.retention.ns <= 0)
 		return OK;
-	/* a window goes when all of it is older than the retention; the head still holds none of it
-	 * then */
-	int64_t first = window_of(s, wall_ms(now) - s->options.retention.ns / NS_PER_MS);
+	/* A window goes when all of it is older than the retention. A clock that was set far ahead
+	 * must not empty the store: since its start no more time has passed than the monotonic
+	 * clock says. */
+	if (s->newest_ms == INT64_MAX) { /* it was empty */
+		s->newest_ms = wall_ms(now);
+		s->opened = s->options.os->mono(s->options.os);
+	}
+	struct span passed = mono_sub(s->options.os->mono(s->options.os), s->opened);
+	int64_t latest = time_add_ns(s->newest_ms, passed.ns / NS_PER_MS);
+	int64_t now_ms = wall_ms(now) < latest ? wall_ms(now) : latest;
+	int64_t first = window_of(s, time_add_ns(now_ms, -(s->options.retention.ns / NS_PER_MS)));
 	enum err e = OK;
 	for (;;) {
 		pthread_rwlock_rdlock(&s->data);

@@ -446,6 +446,12 @@ static enum err load(struct series_store *s, struct buf *fault)
 	arena_close(&a);
 	if (e != OK)
 		return e;
+	int64_t end;
+	s->newest_ms = INT64_MAX;
+	if (s->window_count && !ck_add(s->windows[s->window_count - 1].number, 1, &end) &&
+	    !ck_mul(end, s->length_ms, &end))
+		s->newest_ms = end;
+	s->opened = s->options.os->mono(s->options.os);
 	s->log_number++;
 	if (s->log_first == 0)
 		s->log_first = s->log_number;

@@ -52,6 +52,10 @@ struct series_store {
 	struct block_codec *codec;
 	struct wall cut_at;
 	int64_t length_ms; /* constant after open */
+	/* for retention: the end of the last window at the start (INT64_MAX: not known yet), and
+	 * when that was */
+	int64_t newest_ms;
+	struct mono opened;
 };
 
 /* floor(ms / length) */

@@ -357,9 +357,7 @@ static void retention(void **state)
 		add(w, "m", "a", day * 24 * HOUR_MS, (double)day);
 		add(w, "m", day < 3 ? "old" : "new", day * 24 * HOUR_MS, (double)day);
 	}
-	cut(w, 0);
-	assert_int_equal(files(w, "w-", ".db"), 6);
-	assert_int_equal(series_maintain(w->store, wall_from_ms(6 * 24 * HOUR_MS), false), OK);
+	cut(w, 6 * 24 * HOUR_MS);
 	assert_int_equal(files(w, "w-", ".db"), 2);
 	for (int round = 0; round < 2; round++) {
 		select_name(w, "m", 0, INT64_MAX);
@@ -374,6 +372,25 @@ static void retention(void **state)
 	add(w, "m", "old", 5 * 24 * HOUR_MS, 1);
 	select_name(w, "m", 0, INT64_MAX);
 	assert_int_equal(w->count, 3);
+}
+
+static void a_clock_set_ahead_empties_nothing(void **state)
+{
+	struct world *w = *state;
+	close_store(w);
+	w->options.retention = SPAN_S(2 * 86400);
+	open_store(w);
+	for (int64_t day = 0; day < 4; day++)
+		add(w, "m", "a", day * 24 * HOUR_MS, (double)day);
+	cut(w, 0);
+	assert_int_equal(files(w, "w-", ".db"), 4);
+	reopen(w);
+	add(w, "m", "a", 9999 * 24 * HOUR_MS,
+	    5); /* what is written now has the wrong time as well */
+	assert_int_equal(series_maintain(w->store, wall_from_ms(9999 * 24 * HOUR_MS), true), OK);
+	assert_int_equal(files(w, "w-", ".db"), 3);
+	select_name(w, "m", 0, INT64_MAX);
+	assert_int_equal(w->data[0].point_count, 3);
 }
 
 /* A child adds and tells through a pipe what it has flushed, until it is killed. */
@@ -586,6 +603,7 @@ int main(void)
 		T(many_cuts),
 		T(limits),
 		T(retention),
+		T(a_clock_set_ahead_empties_nothing),
 		T(kill_at_any_time),
 		T(torn_tail),
 		T(damaged_window),
