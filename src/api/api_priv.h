@@ -195,7 +195,7 @@ struct attempts { /* failed sign-ins of one address or one user */
 	uint32_t count;
 	struct mono since;
 };
-#define ATTEMPTS_TABLE 1024u
+#define ATTEMPTS_TABLE 1024u /* of each: addresses, users */
 
 struct api_counters {
 	uint64_t events_accepted, events_refused, events_unknown_key, events_busy;
@@ -238,7 +238,8 @@ struct api {
 	unsigned ticks;
 
 	struct session_entry *sessions;
-	struct attempts *attempts;
+	struct attempts *attempts; /* 2 * ATTEMPTS_TABLE: users do not push out addresses */
+	uint64_t attempts_seed;    /* so that nobody knows whom he pushes out */
 	struct wall started_at;
 	struct api_counters counters;
 	struct arena *scratch;      /* for reading one event */

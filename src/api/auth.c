@@ -42,7 +42,8 @@ struct str api_role_text(enum api_role role)
 enum err auth_open(struct api *api)
 {
 	api->sessions = mem_new(api->mem, SESSION_CACHE, sizeof *api->sessions);
-	api->attempts = mem_new(api->mem, ATTEMPTS_TABLE, sizeof *api->attempts);
+	api->attempts = mem_new(api->mem, (size_t)2 * ATTEMPTS_TABLE, sizeof *api->attempts);
+	randombytes_buf(&api->attempts_seed, sizeof api->attempts_seed);
 	return api->sessions && api->attempts ? OK : ERR_NOMEM;
 }
 
@@ -240,7 +241,7 @@ static bool session_check(struct call *call, struct str token)
 /* Prometheus' clients (Grafana, remote write, promtool) know no token, as StatsD's do not: a
  * program on this machine is let in where the configuration says so. A proxy's requests come from
  * here too and are told by their headers; a page of another site that the browser was led to (DNS
- * rebinding) by the Host that it names. */
+ * rebinding) by the Host that it names, or by what the browser says about where it comes from. */
 static bool from_this_machine(const struct call *call)
 {
 	static const struct str forwarded[] = { STR_INIT("Forwarded"), STR_INIT("X-Forwarded-For"),
@@ -253,6 +254,9 @@ static bool from_this_machine(const struct call *call)
 	                str_starts(remote, STR("::ffff:127."));
 	for (size_t i = 0; i < ARRAY_COUNT(forwarded); i++)
 		loopback = loopback && !http_head_get(head, forwarded[i]).ptr;
+	struct str site = http_head_get(head, STR("Sec-Fetch-Site"));
+	if (site.ptr && !str_eq(site, STR("same-origin")) && !str_eq(site, STR("none")))
+		loopback = false;
 	struct str host = head->host;
 	size_t colon = host.len;
 	while (colon > 0 && host.ptr[colon - 1] != ':' && host.ptr[colon - 1] != ']')
@@ -295,8 +299,9 @@ bool auth_check(struct call *call)
 
 static struct attempts *attempts_of(struct api *api, char kind, struct str key)
 {
-	uint64_t h = hash64(key, (uint64_t)(unsigned char)kind + 1);
-	struct attempts *a = &api->attempts[h % ATTEMPTS_TABLE];
+	uint64_t h = hash64(key, api->attempts_seed);
+	struct attempts *a =
+	    &api->attempts[h % ATTEMPTS_TABLE + (kind == 'u' ? ATTEMPTS_TABLE : 0)];
 	if (a->hash != h || mono_sub(loop_now(api->loop), a->since).ns > ATTEMPTS_WINDOW.ns)
 		*a = (struct attempts){ .hash = h, .since = loop_now(api->loop) };
 	return a;

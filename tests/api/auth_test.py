@@ -139,6 +139,20 @@ def test_guessing():
         quis.check(statuses[0] == 401 and statuses.count(401) <= 20 and 429 in statuses, statuses)
 
 
+def test_programs_of_this_machine():
+    """They may ask without a token where the configuration says so; a browser that was led here may not."""
+    with installation(settings={'metrics_access': 'loopback'}) as q:
+        def ask(**headers):
+            return quis.http_request('GET', q.url + '/api/v1/query?query=1', headers={k.replace('_', '-'): v for k, v in headers.items()}).status
+        quis.equal((ask(), ask(Host='localhost'), ask(Sec_Fetch_Site='same-origin')), (200, 200, 200))
+        for headers in ({'Host': 'evil.example'}, {'Host': f'evil.example:{q.port}'}, {'Origin': 'http://evil.example'}, {'X-Forwarded-For': '192.0.2.1'},
+                        {'Sec_Fetch_Site': 'cross-site'}, {'Authorization': 'Bearer wrong'}):
+            quis.equal(ask(**headers), 401, headers)
+        quis.equal(quis.http_request('GET', q.url + '/incidents').status, 401, 'the rest needs a token')
+    with installation(settings={'metrics_access': 'token'}) as q:
+        quis.equal(quis.http_request('GET', q.url + '/api/v1/query?query=1').status, 401)
+
+
 def test_headers_of_pages():
     with installation() as q:
         for path in ('/ui/', '/status', '/incidents', '/link/x'):
