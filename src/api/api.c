@@ -537,7 +537,6 @@ enum err api_configure(struct api *api, const struct json *config)
 	struct str base_url = arena_str(a, json_get_str(config, STR("base_url")));
 	struct str data_dir = arena_str(a, json_get_str(config, STR("data_dir")));
 	struct str version = arena_str(a, json_get_str(config, STR("version")));
-	struct str ui_dir = arena_str(a, json_get_str(config, STR("ui_dir")));
 	if (e == OK)
 		e = arena_err(a);
 	if (e != OK)
@@ -554,7 +553,6 @@ enum err api_configure(struct api *api, const struct json *config)
 	if (str_empty(api->data_dir)) /* the workers read it: it does not change while they run */
 		api->data_dir = data_dir;
 	api->version = version;
-	api->ui_dir = ui_dir;
 	api->metrics_open = json_is(json_get(config, STR("metrics_open")), JSON_TRUE);
 	return OK;
 }

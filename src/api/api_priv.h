@@ -210,7 +210,7 @@ struct api {
 	enum role self;
 	struct http_server *http;
 	struct arena *keep; /* what came with the configuration */
-	struct str base_url, data_dir, version, ui_dir;
+	struct str base_url, data_dir, version;
 	bool metrics_open; /* the Prometheus API asks no token from loopback */
 	bool secure;       /* base_url is https: cookies are marked Secure */
 	const struct token *tokens;

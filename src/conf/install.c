@@ -271,10 +271,6 @@ static const struct conf_field install_fields[] = {
 	    .default_ = S("loopback"),
 	    .meaning = S("who may use the Prometheus API and remote write without a token: programs on this machine "
 	                 "(as with StatsD), or nobody") },
-	{ .name = S("ui_dir"),
-	    .type = FIELD_TEXT,
-	    .form = FORM_PATH,
-	    .meaning = S("serve the UI's files from this folder instead of those in the program") },
 };
 const struct conf_table conf_install_table = { TABLE("quis.yaml", install_fields),
 	.meaning = S("the installation") };
@@ -535,7 +531,6 @@ static void take_simple(const struct conf_node *root, struct conf_install *in)
 	in->series_limit = (uint64_t)conf_get_int(t, root, STR("series_limit"));
 	in->user = conf_get_text(t, root, STR("user"));
 	in->host = conf_get_text(t, root, STR("host"));
-	in->ui_dir = path_of(root, STR("ui_dir"));
 	in->metrics_open = conf_get_choice(t, root, STR("metrics_access")) == 0;
 }
 

@@ -107,7 +107,8 @@ static struct str rule_dedup(struct core *c, const struct record_rule_state *r)
 	    (unsigned long long)h.hi, (unsigned long long)h.lo);
 }
 
-static struct str rule_details(struct core *c, const struct record_rule_state *r)
+static struct str rule_details(
+    struct core *c, const struct record_rule_state *r, const struct alert_rule *rule)
 {
 	struct jw w = body_start(c);
 	jw_kv_str(&w, STR("rule"), r->rule);
@@ -115,6 +116,8 @@ static struct str rule_details(struct core *c, const struct record_rule_state *r
 	jw_raw(&w, r->labels.len ? r->labels : STR("{}"));
 	jw_kv_f64(&w, STR("value"), r->value);
 	jw_kv_str(&w, STR("reason"), r->reason);
+	if (rule) /* the page links to its graph */
+		jw_kv_str(&w, STR("query"), rule->query);
 	jw_key(&w, STR("annotations"));
 	jw_raw(&w, r->annotations.len ? r->annotations : STR("{}"));
 	return body_end(c, &w);
@@ -136,7 +139,7 @@ static void decide_rule_state(struct core *c, const struct record_rule_state *r)
 		.agent = r->rule,
 		.channel = STR("rule"),
 		.summary = str_utf8_first(summary, TITLE_MAX),
-		.details = rule_details(c, r),
+		.details = rule_details(c, r, rule),
 		.severity = rule ? rule->severity : SEVERITY_ERROR,
 	};
 	ref inc;

@@ -134,7 +134,6 @@ static void web(struct jw *w, const struct loaded *c)
 	jw_close(w, ']');
 	jw_kv_str(w, STR("link_key"), c->link_key);
 	jw_kv_str(w, STR("listen_http"), c->install.listen_http);
-	jw_kv_str(w, STR("ui_dir"), c->ui_dir);
 	jw_kv_bool(w, STR("metrics_open"), c->install.metrics_open);
 	/* web terminates TLS itself, and sees no file outside the data directory */
 	if (!str_empty(c->tls_key_pem)) {
