@@ -62,7 +62,7 @@ function FirstEvent() {
 	return (
 		<Empty title="No incidents yet" icon="bell">
 			<p>An incident begins with an event. Send the first one and watch it appear here; the people of the service are paged, as in earnest.</p>
-			<Code text={curl} label="Command that sends an event" />
+			{svc.data ? <Code text={curl} label="Command that sends an event" /> : <div class="code"><Loading what="the key" /></div>}
 			<p class="faint">
 				{key === "YOUR_INTEGRATION_KEY" ? "The key is in the service's integrations. " : ""}
 				Alertmanager, PagerDuty's clients and Quis' own <a href={href(["alerts"])}>alerts</a> make incidents as well.
