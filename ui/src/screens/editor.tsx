@@ -107,7 +107,7 @@ function Preview({ query, band, forS, noData }: { query: string; band: Band; for
 	const series = load.data;
 	const drawn = useMemo(() => (series ?? []).slice(0, SERIES_MAX), [series]);
 	const grid = useMemo(() => gridOf(drawn, start, end, STEP), [drawn]);
-	const names = useMemo(() => drawn.map((s) => seriesName(s.metric)), [drawn]);
+	const names = useMemo(() => drawn.map((s) => (Object.keys(s.metric).length === 0 ? asked : seriesName(s.metric))), [drawn]);
 	const points = useMemo(() => (series ?? []).map((s) => s.values.map(([t, v]): Point => [t, Number(v === "+Inf" ? "Infinity" : v === "-Inf" ? "-Infinity" : v)])), [series]);
 	const sim = useMemo(() => simulateAll(points, band, forS, start, end, STEP, noData === "alert"), [points, band.above, band.below, forS, noData]);
 	const dataFrom = points.length ? Math.min(...points.map((p) => p[0]?.[0] ?? Infinity)) : null;
