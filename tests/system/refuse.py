@@ -145,8 +145,11 @@ def a_full_disk_refuses_and_loses_nothing():
         quis.check(refusal is not None, 'a full disk was never refused')
         quis.equal(refusal.status, 503, refusal.text)
         quis.check(q.process.alive(), 'quisd has ended')
-        status = quis.http_request('GET', q.url + '/status?format=json')
-        quis.equal(status.status, 503, '/status on a full disk: ' + status.text)
+        status = lambda: quis.http_request('GET', q.url + '/status?format=json')
+        try:
+            quis.wait_for('/status to see the full disk', lambda: status().status == 503, 10)
+        except quis.Failure as e:
+            raise quis.Failure(f'{e}: {status().text}')
         os.unlink(filler)
         quis.wait_for('events to be taken again', lambda: q.api('POST', '/v2/enqueue', {
             'routing_key': quis.KEY, 'event_action': 'trigger', 'dedup_key': 'after',
