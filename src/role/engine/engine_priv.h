@@ -63,10 +63,13 @@ struct flight {
 	char *texts;
 };
 
-/* An alert about the engine's own world that is firing. */
+/* An alert about the engine's own world. One that a person resolved while it lasts is quiet for
+ * FIRING_HOLD and then fires again, as rules' alerts do. */
 struct own_alert {
 	char key[128];
 	bool firing;
+	bool ending; /* the engine itself has resolved it; its row is still to come */
+	struct wall quiet_until;
 };
 
 struct engine {

@@ -837,6 +837,24 @@ static void test_failing_rule(void **state)
 	UNTIL(g, open_count(g, r) == 2);
 	send_report(g, "alerts", NULL, 0, "broken");
 	UNTIL(g, open_count(g, r) == 1);
+	/* Resolved by a person while it lasts: quiet for an hour. When it ends and begins anew it
+	 * is told at once. */
+	struct record resolve = { .type = RECORD_COMMAND,
+		.command = { .type = COMMAND_RESOLVE,
+		    .incident = newest(g, r).id,
+		    .actor = STR("ana"),
+		    .via = STR("ui"),
+		    .from = STR("127.0.0.1") } };
+	command(g, &resolve);
+	assert_int_equal(open_count(g, r), 0);
+	uint64_t states = g->states;
+	send_report(g, "alerts", NULL, 0, "broken");
+	UNTIL(g, g->states > states + 2 && g->decided == g->durable);
+	assert_int_equal(open_count(g, r), 0);
+	send_rules(g, "alerts", NULL, 0);
+	send_report(g, "alerts", NULL, 0, "broken");
+	send_report(g, "alerts", NULL, 0, "broken");
+	UNTIL(g, open_count(g, r) == 1);
 	send_rules(g, "alerts", NULL, 0);
 	UNTIL(g, open_count(g, r) == 0);
 	control_reader_close(&r);

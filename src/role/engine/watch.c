@@ -25,11 +25,15 @@ static struct own_alert *own_find(struct engine *e, const char *key)
 	for (size_t i = 0; i < ALERTS_MAX; i++) {
 		if (strcmp(e->alerts[i].key, key) == 0)
 			return &e->alerts[i];
-		if (!free_one && !e->alerts[i].firing)
+		const struct own_alert *x = &e->alerts[i];
+		if (!free_one && !x->firing && !x->ending &&
+		    x->quiet_until.ns <= e->clock.last_at.ns)
 			free_one = &e->alerts[i];
 	}
-	if (free_one)
+	if (free_one) {
+		*free_one = (struct own_alert){ .firing = false };
 		snprintf(free_one->key, sizeof(free_one->key), "%s", key);
+	}
 	return free_one;
 }
 
@@ -37,7 +41,11 @@ void watch_own_alert(struct engine *e, const char *key, bool firing, const char 
 {
 	char summary[512];
 	struct own_alert *own_alert = own_find(e, key);
-	if (!own_alert || own_alert->firing == firing || !e->begun)
+	if (!own_alert || !e->begun)
+		return;
+	if (!firing)
+		own_alert->quiet_until.ns = 0;
+	if (own_alert->firing == firing || own_alert->quiet_until.ns > e->clock.last_at.ns)
 		return;
 	va_list args;
 	va_start(args, format);
@@ -52,6 +60,7 @@ void watch_own_alert(struct engine *e, const char *key, bool firing, const char 
 		    .via = STR("internal") } };
 	if (todo_add(e, &rec, TODO_PLAIN)) {
 		own_alert->firing = firing;
+		own_alert->ending = !firing;
 		child_log(e->child, firing ? "error" : "notice",
 		    "event=own-alert key=%s firing=%d summary=\"%s\"", key, firing, summary);
 	}
@@ -60,8 +69,8 @@ void watch_own_alert(struct engine *e, const char *key, bool firing, const char 
 void watch_alert_row(struct engine *e, const struct alert *row)
 {
 	firing_row(e->firing, row);
-	/* After a restart: what this engine's former run has raised is still raised. */
-	if (e->begun || !str_eq(row->source_key, STR("internal")) || row->status != ALERT_TRIGGERED)
+	if (!str_eq(row->source_key, STR("internal")) ||
+	    (e->begun && row->status != ALERT_RESOLVED))
 		return;
 	char key[sizeof(e->alerts[0].key)];
 	if (row->dedup_key.len >= sizeof(key))
@@ -69,8 +78,17 @@ void watch_alert_row(struct engine *e, const struct alert *row)
 	memcpy(key, row->dedup_key.ptr, row->dedup_key.len);
 	key[row->dedup_key.len] = '\0';
 	struct own_alert *own_alert = own_find(e, key);
-	if (own_alert)
-		own_alert->firing = true;
+	if (!own_alert)
+		return;
+	/* After a restart: what this engine's former run has raised is still raised. */
+	if (!e->begun) {
+		own_alert->firing = row->status == ALERT_TRIGGERED;
+	} else if (own_alert->ending) {
+		own_alert->ending = false;
+	} else if (own_alert->firing) {
+		own_alert->firing = false;
+		own_alert->quiet_until = wall_add(row->changed_at, FIRING_HOLD);
+	}
 }
 
 /* ---- changes of rules' states ---- */
