@@ -41,6 +41,7 @@ struct store_look {
 	size_t proof_count;
 	uint32_t provider_count;
 	const struct str *providers;
+	uint32_t service_count, rule_count;
 };
 
 struct waiter {
@@ -169,6 +170,13 @@ static void judge_store(struct status *s)
 	add(s, STR("outbox"), oldest <= OUTBOX_STALE.ns, oldest,
 	    arena_printf(s->arena, "%llu pages wait to be sent, %llu are not settled",
 	        (unsigned long long)l->counts.outbox, (unsigned long long)l->counts.unsettled));
+	/* A folder of resources that is empty because nothing was mounted there is no error of its
+	 * own. */
+	bool any = l->service_count > 0 || l->rule_count > 0;
+	add(s, STR("resources"), any, -1,
+	    any ? arena_printf(s->arena, "%u services, %u rules", l->service_count, l->rule_count)
+	        : STR("there is no service and no rule: nothing is watched and every event is "
+	              "refused"));
 	judge_paging(s);
 }
 
@@ -407,6 +415,8 @@ static void store_work(struct job *job, struct worker *worker)
 			names[i] = dir->providers[i].name;
 		l->providers = names;
 		l->provider_count = names ? dir->provider_count : 0;
+		l->service_count = dir->service_count;
+		l->rule_count = dir->rule_count;
 	}
 	l->proofs = proofs;
 	l->took = mono_sub(job->api->os->mono(job->api->os), began);

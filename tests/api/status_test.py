@@ -64,6 +64,17 @@ def test_a_dead_engine_is_seen_and_does_not_stop_the_page():
         steady(q)
 
 
+def test_nothing_to_watch_is_not_well():
+    with quis.Quisd() as q:
+        steady(q)
+        q.set_resources([])
+        q.reload()
+        quis.wait_for('the missing resources to be seen', lambda: bad(q) == {'resources'}, 20)
+        q.set_resources(quis.PEOPLE)
+        q.reload()
+        steady(q)
+
+
 def test_a_failing_provider_is_seen():
     box = quis.Mailbox().start()
     with quis.Quisd(providers=[box.provider()]) as q:
