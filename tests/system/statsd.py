@@ -73,4 +73,17 @@ def above_it_sent_is_stored_plus_counted_drops():
         print(f'# sent {sent}, stored {stored:.0f}, dropped {dropped:.0f} datagrams of {PER_DATAGRAM}')
 
 
-quis.run_tests([below_the_loss_limit_every_counter_is_stored, above_it_sent_is_stored_plus_counted_drops])
+def checks_with_long_tags_are_told_apart():
+    with quis.Quisd() as q:
+        tags = 'service:web,' + ','.join(f'tag{i}:{"v" * 40}' for i in range(8))
+        for mount in 'ab':
+            q.statsd(f'_sc|disk|2|h:db1|#{tags},mount:/{mount}')
+        quis.wait_for('an incident for each', lambda: len(q.incidents()) == 2)
+        q.statsd(f'_sc|disk|0|h:db1|#{tags},mount:/a')
+        quis.wait_for('one to be resolved', lambda: len(q.incidents()) == 1)
+        q.statsd(f'_sc|disk|0|h:db1|#{tags},mount:/b')
+        quis.wait_for('the other one too', lambda: not q.incidents())
+
+
+quis.run_tests([below_the_loss_limit_every_counter_is_stored, above_it_sent_is_stored_plus_counted_drops,
+                checks_with_long_tags_are_told_apart])

@@ -5,6 +5,7 @@
  * which the dedup key makes harmless.
  */
 #include "role/telemetry/notices.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "wire/record.h"
 #include <assert.h>
@@ -128,16 +129,22 @@ static void write_tags(struct jw *w, struct str tags)
 	jw_close(w, '}');
 }
 
-/* "statsd:" and the parts, at most what a key may have. */
+/* "statsd:" and the parts, at most what a key may have: what is longer ends with its hash. */
 static struct str make_key(
     char out[KEY_BYTES_MAX + 1], const char *kind, struct str a, struct str b, struct str c)
 {
 	int len = snprintf(out, KEY_BYTES_MAX + 1, "statsd:%s:%.*s:%.*s:%.*s", kind, STR_ARG(a),
 	    STR_ARG(b), STR_ARG(c));
 	assert(len > 0);
-	return str_utf8_first(
-	    str_make(out, (size_t)len < KEY_BYTES_MAX ? (size_t)len : KEY_BYTES_MAX),
-	    KEY_BYTES_MAX);
+	if ((size_t)len <= KEY_BYTES_MAX)
+		return str_make(out, (size_t)len);
+	/* Two that differ only in what does not fit are two. */
+	struct hash128 h = hash128(c, hash64(b, hash64(a, 0)));
+	struct str front = str_utf8_first(str_make(out, KEY_BYTES_MAX), KEY_BYTES_MAX - 33);
+	int more = snprintf(out + front.len, 34, "#%016llx%016llx", (unsigned long long)h.hi,
+	    (unsigned long long)h.lo);
+	assert(more == 33);
+	return str_make(out, front.len + 33);
 }
 
 void notices_event(struct notices *n, const struct statsd_event *e)
