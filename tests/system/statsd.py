@@ -85,5 +85,22 @@ def checks_with_long_tags_are_told_apart():
         quis.wait_for('the other one too', lambda: not q.incidents())
 
 
+def a_flood_of_one_alert_silences_no_other():
+    alert = {'kind': 'Alert', 'service': 'web', 'interval': '1s', 'no_data': 'ok', 'for': '1s'}
+    rules = [dict(alert, name='flood', query='flood', above=1, summary='x' * 1000), dict(alert, name='quiet', query='quiet', above=1)]
+    with quis.Quisd(resources=quis.PEOPLE + rules) as q:
+        for first in range(0, 9000, 25):
+            q.statsd('\n'.join(f'flood:0|g|#n:{n}' for n in range(first, first + 25)))
+        quis.wait_for('the series', lambda: value(q, 'count(flood)') == 9000)
+        for first in range(0, 9000, 25):
+            q.statsd('\n'.join(f'flood:2|g|#n:{n}' for n in range(first, first + 25)))
+        quis.wait_for('the flood', lambda: value(q, 'count(flood>1)') == 9000)
+        q.statsd('quiet:2|g')
+        titles = lambda: {i['title'].split(' is ')[0] for i in q.incidents('limit=100')}
+        quis.wait_for('the other alert', lambda: 'quiet' in titles(), 30)
+        quis.wait_for('somebody to be told about the flood',
+                      lambda: 'A rule of group alerts cannot be evaluated: flood: it has more alerts than can be told' in titles(), 30)
+
+
 quis.run_tests([below_the_loss_limit_every_counter_is_stored, above_it_sent_is_stored_plus_counted_drops,
-                checks_with_long_tags_are_told_apart])
+                checks_with_long_tags_are_told_apart, a_flood_of_one_alert_silences_no_other])

@@ -271,8 +271,9 @@ static void beat_note(struct engine *e, const struct group_report *g)
 	/* One failed evaluation may be a restart; two in a row are a rule that is not watched. */
 	snprintf(key, sizeof(key), "rules-error:%.100s", b->name);
 	if (b->errors != 1)
-		watch_own_alert(e, key, b->errors > 0, "Rule group %s cannot be evaluated: %.*s",
-		    b->name, (int)(g->error.len < 200 ? g->error.len : 200), g->error.ptr);
+		watch_own_alert(e, key, b->errors > 0,
+		    "A rule of group %s cannot be evaluated: %.*s", b->name,
+		    (int)(g->error.len < 200 ? g->error.len : 200), g->error.ptr);
 }
 
 void watch_rule_group(struct engine *e, struct str body)

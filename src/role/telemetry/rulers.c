@@ -12,6 +12,8 @@
 
 #define SET_BYTES_MAX (64u << 20)
 #define BODY_MAX (8u << 20)
+#define STATES_BYTES_MAX (6u << 20) /* of a report */
+#define STATE_BYTES 64u             /* of a state beside its texts, at most */
 
 struct ruler {
 	struct rulers *rulers;
@@ -242,18 +244,39 @@ static void put_alert(struct buf *b, const struct rule *rule, const struct rule_
 	put_str(b, x->reason);
 }
 
+/* Is there room for the rule's states? One rule that fires for everything must not take the report
+ * from the others: it counts as failed then. */
+static bool states_fit(const struct rule *rule, const struct rule_view *v, size_t *room)
+{
+	size_t bytes = 0;
+	for (size_t k = 0; k < v->alert_count; k++) {
+		const struct rule_alert *x = &v->alerts[k];
+		bytes += rule->name.len + x->labels_json.len + x->summary.len +
+		         x->annotations_json.len + x->reason.len + STATE_BYTES;
+	}
+	if (bytes > *room)
+		return false;
+	*room -= bytes;
+	return true;
+}
+
 /* All states that are not inactive, and which rules failed: their states are those of before. The
  * sequence is put in front when it is sent. */
 static void make_message(struct ruler *g)
 {
 	struct buf *b = &g->message;
-	struct str error = { "", 0 };
+	char error[640] = "";
 	uint32_t count = 0, failed = 0;
+	size_t room = STATES_BYTES_MAX;
 	for (uint32_t i = 0; i < g->state->rule_count; i++) {
+		const struct rule *rule = &g->group->rules[i];
 		struct rule_view v = rule_state_view(g->state->rules[i]);
-		error = error.len ? error : v.error;
-		failed += v.error.len > 0;
-		count += (uint32_t)v.alert_count;
+		bool fits = states_fit(rule, &v, &room);
+		struct str why = fits ? v.error : STR("it has more alerts than can be told");
+		count += fits ? (uint32_t)v.alert_count : 0;
+		if (why.len && failed++ == 0)
+			snprintf(
+			    error, sizeof(error), "%.*s: %.*s", STR_ARG(rule->name), STR_ARG(why));
 	}
 	buf_clear(b);
 	put_u64(b, g->version);
@@ -261,17 +284,22 @@ static void make_message(struct ruler *g)
 	put_i64(b, g->state->took.ns);
 	put_i64(b, g->group->interval.ns);
 	put_str(b, g->group->name);
-	put_str(b, error);
+	put_str(b, str_c(error));
 	put_u32(b, count);
+	room = STATES_BYTES_MAX;
 	for (uint32_t i = 0; i < g->state->rule_count; i++) {
 		struct rule_view v = rule_state_view(g->state->rules[i]);
-		for (size_t k = 0; k < v.alert_count; k++)
+		bool fits = states_fit(&g->group->rules[i], &v, &room);
+		for (size_t k = 0; k < v.alert_count && fits; k++)
 			put_alert(b, &g->group->rules[i], &v.alerts[k]);
 	}
 	put_u32(b, failed);
-	for (uint32_t i = 0; i < g->state->rule_count; i++)
-		if (rule_state_view(g->state->rules[i]).error.len)
+	room = STATES_BYTES_MAX;
+	for (uint32_t i = 0; i < g->state->rule_count; i++) {
+		struct rule_view v = rule_state_view(g->state->rules[i]);
+		if (!states_fit(&g->group->rules[i], &v, &room) || v.error.len)
 			put_str(b, g->group->rules[i].name);
+	}
 }
 
 static void run(struct tpool_job *job, struct tpool_worker *worker)
