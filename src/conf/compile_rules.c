@@ -66,6 +66,14 @@ static enum severity severity_of(struct str word)
 	return SEVERITY_CRITICAL;
 }
 
+/* The rule's own label, or its group's. */
+static struct str rule_label(
+    const struct conf_node *group, const struct conf_node *rule, const char *name)
+{
+	struct str own = label(rule, "labels", name);
+	return str_empty(own) ? label(group, "labels", name) : own;
+}
+
 static int32_t rule_service(
     struct compile *c, const struct conf_node *group, const struct conf_node *rule)
 {
@@ -91,9 +99,7 @@ static uint32_t group_alerts(struct compile *c, const struct entry *e, struct al
 			continue;
 		if (list) {
 			struct str name = conf_get_text(t, n, STR("alert"));
-			struct str severity = label(n, "labels", "severity");
-			if (str_empty(severity))
-				severity = label(e->tree, "labels", "severity");
+			struct str severity = rule_label(e->tree, n, "severity");
 			struct str full = arena_printf(
 			    c->a, "%.*s/%.*s/%u", STR_ARG(e->name), STR_ARG(name), made);
 			list[made] = (struct alert_rule){
@@ -102,6 +108,8 @@ static uint32_t group_alerts(struct compile *c, const struct entry *e, struct al
 				.group = e->name,
 				.service = rule_service(c, e->tree, n),
 				.severity = severity_of(severity),
+				.service_label = rule_label(e->tree, n, "service"),
+				.severity_label = severity,
 				.query = conf_get_text(t, n, STR("expr")),
 				.summary = label(n, "annotations", "summary"),
 				.for_ = conf_get_span(t, n, STR("for")),

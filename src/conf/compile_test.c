@@ -210,6 +210,8 @@ static void a_whole_directory(void **state)
 	assert_int_equal(busy->for_.ns, 600 * NS_PER_S);
 	assert_int_equal(busy->interval.ns, 30 * NS_PER_S);
 	assert_true(str_eq(busy->summary, STR("busy")));
+	assert_true(str_eq(busy->severity_label, STR("warn")));
+	assert_true(str_eq(busy->service_label, STR("web")));
 	/* an unknown service in a label falls back to the group's */
 	assert_int_equal(d->rules[1].service, 0);
 

@@ -123,9 +123,10 @@ static struct str rule_details(
 	return body_end(c, &w);
 }
 
-static void decide_rule_state(struct core *c, const struct record_rule_state *r)
+static void decide_rule_state(
+    struct core *c, struct str group, const struct record_rule_state *r)
 {
-	int32_t n = directory_rule(c->dir, r->rule);
+	int32_t n = directory_rule_of(c->dir, r->rule, group, r->labels);
 	const struct alert_rule *rule = n < 0 ? NULL : &c->dir->rules[n];
 	const struct service *service =
 	    rule && rule->service >= 0 ? &c->dir->services[rule->service] : NULL;
@@ -238,7 +239,7 @@ static enum outcome decide(struct core *c, const struct record *rec)
 	case RECORD_RECEIPT: return message_receipt(c, &rec->receipt);
 	case RECORD_RULES:
 		for (uint32_t i = 0; i < rec->rules.state_count && c->err == OK; i++)
-			decide_rule_state(c, &rec->rules.states[i]);
+			decide_rule_state(c, rec->rules.group, &rec->rules.states[i]);
 		return OUTCOME_DONE;
 	case RECORD_CHANGE: return decide_change(c, &rec->change);
 	case RECORD_TEST_PAGE: return decide_test_page(c, &rec->test_page);

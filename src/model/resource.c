@@ -87,6 +87,56 @@ int32_t directory_rule(const struct directory *d, struct str name)
 	    d->rules, d->rule_count, sizeof(*d->rules), offsetof(struct alert_rule, name), name);
 }
 
+static uint32_t first_rule(const struct directory *d, struct str name)
+{
+	int32_t n = directory_rule(d, name);
+	while (n > 0 && str_eq(d->rules[n - 1].name, name))
+		n--;
+	return n < 0 ? d->rule_count : (uint32_t)n;
+}
+
+/* key: such as "severity":" ; no key or value can hold that, for quotes are escaped in JSON. */
+static unsigned label_fits(struct str labels, struct str key, struct str value)
+{
+	size_t at = str_find_str(labels, key);
+	if (at == labels.len || !value.len)
+		return at == labels.len && !value.len;
+	struct str rest = str_from(labels, at + key.len);
+	return str_starts(rest, value) && str_starts(str_from(rest, value.len), STR("\"")) ? 2 : 0;
+}
+
+int32_t directory_rule_of(
+    const struct directory *d, struct str name, struct str group, struct str labels)
+{
+	int32_t best = -1;
+	unsigned most = 0;
+	for (uint32_t i = first_rule(d, name); i < d->rule_count && str_eq(d->rules[i].name, name);
+	     i++) {
+		const struct alert_rule *r = &d->rules[i];
+		unsigned fits = 5 * str_eq(r->group, group) +
+		                label_fits(labels, STR("\"severity\":\""), r->severity_label) +
+		                label_fits(labels, STR("\"service\":\""), r->service_label);
+		if (best < 0 || fits > most ||
+		    (fits == most && r->severity < d->rules[best].severity)) {
+			best = (int32_t)i;
+			most = fits;
+		}
+	}
+	return best;
+}
+
+uint32_t directory_rule_groups(
+    const struct directory *d, struct str name, struct str group, bool *ret_has)
+{
+	uint32_t groups = 0, first = first_rule(d, name);
+	*ret_has = false;
+	for (uint32_t i = first; i < d->rule_count && str_eq(d->rules[i].name, name); i++) {
+		groups += i == first || !str_eq(d->rules[i].group, d->rules[i - 1].group);
+		*ret_has |= str_eq(d->rules[i].group, group);
+	}
+	return groups;
+}
+
 const struct integration *directory_integration(const struct directory *d, struct str key)
 {
 	int32_t i = find(d->integrations, d->integration_count, sizeof(*d->integrations),

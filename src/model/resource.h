@@ -132,6 +132,8 @@ struct alert_rule {
 	struct str id, name, group; /* group: "alerts" for kind Alert, file/group for Prometheus rules */
 	int32_t service;       /* index, -1: the fallback service */
 	enum severity severity;
+	/* The labels of a Prometheus rule by which it is told from others of its name; may be empty. */
+	struct str service_label, severity_label;
 	struct str query, summary;
 	bool has_above, has_below;
 	double above, below;
@@ -166,6 +168,13 @@ int32_t directory_schedule(const struct directory *d, struct str name);
 int32_t directory_policy(const struct directory *d, struct str name);
 int32_t directory_service(const struct directory *d, struct str name);
 int32_t directory_rule(const struct directory *d, struct str name);
+/* Prometheus allows a name many times: of the rules with this name the one whose group and labels
+ * fit best to an alert with these labels (as JSON); of those that fit alike the most severe one. */
+int32_t directory_rule_of(
+    const struct directory *d, struct str name, struct str group, struct str labels);
+/* In how many groups are rules of this name? Is this group one of them? */
+uint32_t directory_rule_groups(
+    const struct directory *d, struct str name, struct str group, bool *ret_has);
 /* The integration with this key, or NULL; binary search, then a compare in constant time. */
 const struct integration *directory_integration(const struct directory *d, struct str key);
 

@@ -47,6 +47,49 @@ static void test_finds_by_name(void **state)
 	assert_null(directory_integration(&d, STR("")));
 }
 
+/* One name in several groups, and twice in one. */
+static void test_rules_of_a_name(void **state)
+{
+	(void)state;
+	static const struct alert_rule rules[] = {
+		{ .name = STR_INIT("Load"), .group = STR_INIT("a"), .severity = SEVERITY_INFO },
+		{ .name = STR_INIT("Up"),
+		    .group = STR_INIT("a"),
+		    .severity = SEVERITY_WARNING,
+		    .severity_label = STR_INIT("warning") },
+		{ .name = STR_INIT("Up"),
+		    .group = STR_INIT("a"),
+		    .severity = SEVERITY_CRITICAL,
+		    .severity_label = STR_INIT("critical"),
+		    .service_label = STR_INIT("web") },
+		{ .name = STR_INIT("Up"), .group = STR_INIT("b"), .severity = SEVERITY_INFO },
+	};
+	struct directory d = { .rules = rules, .rule_count = 4 };
+	static const struct {
+		struct str group, labels;
+		int32_t want;
+	} cases[] = {
+		{ STR_INIT("a"), STR_INIT("{\"severity\":\"warning\"}"), 1 },
+		{ STR_INIT("a"), STR_INIT("{\"service\":\"web\",\"severity\":\"critical\"}"), 2 },
+		{ STR_INIT(""), STR_INIT("{\"severity\":\"warning\"}"), 1 },
+		{ STR_INIT("b"), STR_INIT("{\"severity\":\"critical\"}"), 3 },
+		{ STR_INIT("b"), STR_INIT("{}"), 3 },
+		/* In doubt the most severe one. */
+		{ STR_INIT("c"), STR_INIT("{\"severity\":\"warning2\",\"service\":\"x\"}"), 2 },
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+		assert_int_equal(directory_rule_of(&d, STR("Up"), cases[i].group, cases[i].labels),
+		    cases[i].want);
+	assert_int_equal(directory_rule_of(&d, STR("Load"), STR("z"), STR("{}")), 0);
+	assert_int_equal(directory_rule_of(&d, STR("Down"), STR("a"), STR("{}")), -1);
+	bool has;
+	assert_int_equal(directory_rule_groups(&d, STR("Up"), STR("b"), &has), 2);
+	assert_true(has);
+	assert_int_equal(directory_rule_groups(&d, STR("Load"), STR("b"), &has), 1);
+	assert_false(has);
+	assert_int_equal(directory_rule_groups(&d, STR("Down"), STR("b"), &has), 0);
+}
+
 static void test_resource_id(void **state)
 {
 	(void)state;
@@ -78,6 +121,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_finds_by_name),
+		cmocka_unit_test(test_rules_of_a_name),
 		cmocka_unit_test(test_resource_id),
 		cmocka_unit_test(test_names),
 	};

@@ -136,6 +136,7 @@ struct engine {
 	struct map *beats; /* by group */
 	uint64_t reports;
 	struct mono ready_at;
+	struct mono rules_at; /* when resources changed last */
 	bool rules_dirty;
 	uint64_t rules_version;
 

@@ -861,6 +861,46 @@ static void test_failing_rule(void **state)
 	stop(g);
 }
 
+/* One alert's name in two groups: the report of one says nothing about the other. */
+static void test_name_in_two_groups(void **state)
+{
+	struct rig *g = *state;
+	for (int i = 0; i < 2; i++)
+		snprintf(g->extra + strlen(g->extra), sizeof(g->extra) - strlen(g->extra),
+		    ",{\"kind\":\"RuleGroup\",\"name\":\"f/%c\",\"body\":{\"kind\":\"RuleGroup\","
+		    "\"name\":\"f/%c\",\"rules\":[{\"alert\":\"load\",\"expr\":\"load1 > %d\"}]}}",
+		    'a' + i, 'a' + i, i);
+	start(g);
+	wait_ready(g);
+	UNTIL(g, g->rules_version > 0);
+	struct control_reader *r = open_reader(g);
+	send_rules(g, "f/a", "{\"host\":\"a\"}", 2);
+	send_rules(g, "f/b", "{\"host\":\"b\"}", 2);
+	UNTIL(g, open_count(g, r) == 2);
+	for (int i = 0; i < 2; i++) {
+		/* A restart knows no longer which group's they are; it ends neither. */
+		struct id last = newest(g, r).id;
+		uint64_t states = g->states;
+		send_rules(g, "f/a", "{\"host\":\"a\"}", 2);
+		send_rules(g, "f/b", "{\"host\":\"b\"}", 2);
+		UNTIL(g, g->states > states + 2 && g->decided == g->durable);
+		assert_int_equal(open_count(g, r), 2);
+		assert_string_equal(newest(g, r).id.text, last.text);
+		if (i == 1)
+			break;
+		kill_engine(g);
+		start(g);
+		wait_ready(g);
+		UNTIL(g, g->rules_version > 0);
+	}
+	send_rules(g, "f/a", NULL, 0);
+	UNTIL(g, open_count(g, r) == 1);
+	send_rules(g, "f/b", NULL, 0);
+	UNTIL(g, open_count(g, r) == 0);
+	control_reader_close(&r);
+	stop(g);
+}
+
 /* Every table's rows as text, but for what belongs to a run and not to the history. */
 static void dump(const char *dir, struct buf *out)
 {
@@ -1080,6 +1120,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_notifier_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failing_rule, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_name_in_two_groups, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_undecided_age, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_replay, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kill_under_load, setup, teardown),

@@ -19,7 +19,8 @@ struct firing_entry {
 	struct str key, rule, labels; /* labels may be empty when the key does not hold them */
 	bool quiet;                   /* resolved by somebody else while it fires */
 	struct wall quiet_until;
-	uint64_t seen; /* number of the last report that had it */
+	uint64_t seen;  /* number of the last report that had it */
+	uint64_t group; /* hash of the group that reported it last; 0: not known */
 };
 
 struct firing;

@@ -4,6 +4,7 @@
  * itself. Telemetry reports states; what changed becomes a RULES record. Alerts about our own world
  * are events from source "internal", which reach the fallback contacts.
  */
+#include "base/hash.h"
 #include "role/engine/engine_priv.h"
 
 #include <assert.h>
@@ -126,12 +127,28 @@ static bool changes_add(struct changes *c, const struct record_rule_state *state
 	return c->rules.state_count < STATES_PER_RECORD || changes_flush(c);
 }
 
-/* The rule's group in the directory; empty when there is no such rule. */
-static struct str group_of(const struct engine *e, struct str rule)
+/* Since when the rules in force are watched. */
+static struct mono rules_since(const struct engine *e)
 {
-	const struct directory *dir = decider_directory(e->decider);
-	int32_t n = directory_rule(dir, rule);
-	return n < 0 ? STR("") : dir->rules[n].group;
+	return e->rules_at.ns > e->ready_at.ns ? e->rules_at : e->ready_at;
+}
+
+static uint64_t group_hash(struct str group)
+{
+	return hash64(group, 0) | 1;
+}
+
+/* Is the entry for this group to end? Which group an alert belongs to is known once it was
+ * reported; until then, with a name that several groups have, each of them gets its time. */
+static bool is_of_group(const struct engine *e, const struct firing_entry *entry, struct str group)
+{
+	bool has;
+	if (entry->group)
+		return entry->group == group_hash(group);
+	uint32_t groups =
+	    directory_rule_groups(decider_directory(e->decider), entry->rule, group, &has);
+	return has &&
+	       (groups == 1 || mono_sub(loop_now(e->loop), rules_since(e)).ns > FIRST_BEAT.ns);
 }
 
 /* An entry that fires no more. */
@@ -174,6 +191,7 @@ static void group_state(struct changes *c, const struct record_rule_state *state
 	struct firing_entry *entry = firing_find(e->firing, buf_str(&e->body));
 	if (entry) {
 		entry->seen = report;
+		entry->group = group_hash(c->rules.group);
 		if (!entry->quiet || entry->quiet_until.ns > e->clock.last_at.ns)
 			return;
 		entry->quiet = false;
@@ -182,6 +200,7 @@ static void group_state(struct changes *c, const struct record_rule_state *state
 		if (!entry)
 			return;
 		entry->seen = report;
+		entry->group = group_hash(c->rules.group);
 	}
 	if (!changes_add(c, state))
 		child_log(e->child, "error", "event=rule-states-delayed");
@@ -239,7 +258,7 @@ static void group_end(struct changes *c, struct str group, uint64_t report)
 {
 	struct firing_entry *entry;
 	for (size_t at = 0; (entry = firing_next(c->e->firing, &at)) != NULL;)
-		if (entry->seen != report && str_eq(group_of(c->e, entry->rule), group) &&
+		if (entry->seen != report && is_of_group(c->e, entry, group) &&
 		    !end_entry(c, entry))
 			return;
 }
@@ -314,6 +333,7 @@ void watch_rule_group(struct engine *e, struct str body)
 void watch_resources(struct engine *e)
 {
 	e->rules_dirty = true;
+	e->rules_at = loop_now(e->loop);
 	if (!e->begun)
 		return;
 	own(arena_close) struct arena *a = NULL;
@@ -324,9 +344,12 @@ void watch_resources(struct engine *e)
 		.rules = { .group = STR("") },
 		.list = arena_new(a, struct record_rule_state, STATES_PER_RECORD) };
 	struct firing_entry *entry;
-	for (size_t at = 0; c.list && (entry = firing_next(e->firing, &at)) != NULL;)
-		if (group_of(e, entry->rule).len == 0 && !end_entry(&c, entry))
+	for (size_t at = 0; c.list && (entry = firing_next(e->firing, &at)) != NULL;) {
+		entry->group = 0; /* it may stand elsewhere now */
+		if (directory_rule(decider_directory(e->decider), entry->rule) < 0 &&
+		    !end_entry(&c, entry))
 			break;
+	}
 	if (c.list)
 		(void)changes_flush(&c);
 }
@@ -336,7 +359,7 @@ void watch_resources(struct engine *e)
 static bool is_silent(const struct engine *e, struct str group, struct mono now)
 {
 	const struct beat *b = map_find(e->beats, group);
-	struct mono since = b ? b->at : e->ready_at;
+	struct mono since = b ? b->at : rules_since(e);
 	struct span most =
 	    b ? (struct span){ b->interval.ns * BEATS_MISSED + BEAT_GRACE.ns } : FIRST_BEAT;
 	return mono_sub(now, since).ns > most.ns;
