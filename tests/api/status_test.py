@@ -46,6 +46,25 @@ def test_a_fresh_installation_proves_itself():
             quis.check(name in text, name)
 
 
+def test_nobody_on_call_is_red_and_still_pages():
+    people = quis.PEOPLE[:1] + [
+        {'kind': 'Schedule', 'name': 'empty', 'time_zone': 'UTC',
+         'layers': [{'start': '2020-01-06T09:00', 'end': '2020-01-07T09:00', 'rotation': '1w', 'users': ['ana']}]},
+        {'kind': 'EscalationPolicy', 'name': 'web', 'steps': [{'targets': [{'schedule': 'empty'}], 'delay': '5m'}]},
+    ] + quis.PEOPLE[2:]
+    with quis.Quisd(resources=people) as q:
+        steady(q)
+        q.trigger(quis.KEY, 'nobody is there')
+        quis.wait_for('/status to be red', lambda: all('on call' in bad(q) for _ in range(6)), 20)
+        quis.wait_for('the fallback to be paged', lambda: 'nobody is there' in q.log, 20)
+        incident = q.incident('nobody is there')
+        quis.check(incident['quis']['nobody_on_call'], incident)
+        answer = q.api('PUT', '/incidents/' + incident['id'], {'incident': {'type': 'incident_reference', 'status': 'resolved'}},
+                       headers={'From': 'ana@example.com'})
+        quis.equal(answer.status, 200, answer.text)
+        steady(q)
+
+
 def test_a_dead_engine_is_seen_and_does_not_stop_the_page():
     with quis.Quisd() as q:
         steady(q)

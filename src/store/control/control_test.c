@@ -547,26 +547,29 @@ static void test_migration(void **state)
 	sqlite3 *db;
 	int version;
 	static const char bad[] = "CREATE TABLE extra (a); INSERT INTO no_such_table VALUES (1)";
-	struct control_migration list[] = { control_migrations[0],
-		{ 2, "002_extra", "CREATE TABLE extra (a); INSERT INTO extra VALUES (5)" } };
+	struct control_migration list[CONTROL_SCHEMA + 1] = { 0 };
+	const size_t last = CONTROL_SCHEMA; /* one after those that there are */
+	assert_int_equal(control_migration_count, last);
+	memcpy(list, control_migrations, last * sizeof(*list));
+	list[last] = (struct control_migration){ (int)last + 1, "next_extra", NULL };
 	open_and_load(p);
 	control_close(&p->store);
 	path_of(p, "control.db", path);
-	snprintf(copy, sizeof(copy), "%s.before-2", path);
+	snprintf(copy, sizeof(copy), "%s.before-%d", path, CONTROL_SCHEMA + 1);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	/* One that fails leaves everything as it was. */
-	list[1].sql = bad;
+	list[last].sql = bad;
 	struct buf why = buf_make(&mem_system, 4096);
-	assert_int_not_equal(control_migrate(db, path, list, 2, &why), OK);
-	assert_true(str_starts(buf_str(&why), STR("migration 002_extra: ")));
+	assert_int_not_equal(control_migrate(db, path, list, last + 1, &why), OK);
+	assert_true(str_starts(buf_str(&why), STR("migration next_extra: ")));
 	buf_free(&why);
 	assert_int_equal(control_schema(db, &version), OK);
-	assert_int_equal(version, 1);
+	assert_int_equal(version, CONTROL_SCHEMA);
 	assert_int_not_equal(sqlite3_exec(db, "SELECT * FROM extra", NULL, NULL, NULL), SQLITE_OK);
-	list[1].sql = "CREATE TABLE extra (a); INSERT INTO extra VALUES (5)";
-	assert_int_equal(control_migrate(db, path, list, 2, NULL), OK);
+	list[last].sql = "CREATE TABLE extra (a); INSERT INTO extra VALUES (5)";
+	assert_int_equal(control_migrate(db, path, list, last + 1, NULL), OK);
 	assert_int_equal(control_schema(db, &version), OK);
-	assert_int_equal(version, 2);
+	assert_int_equal(version, CONTROL_SCHEMA + 1);
 	assert_int_equal(sqlite3_exec(db, "SELECT * FROM extra", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	struct stat st;

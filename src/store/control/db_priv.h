@@ -10,7 +10,7 @@
 
 #include <sqlite3.h>
 
-#define CONTROL_SCHEMA 1 /* the last migration */
+#define CONTROL_SCHEMA 2 /* the last migration */
 
 struct control_migration {
 	int version;

@@ -167,6 +167,7 @@ struct control_promises {
 	uint64_t open;   /* incidents looked at */
 	uint64_t broken; /* of them without a live timer, an unsettled message or a told human */
 	struct id first_broken;
+	uint64_t nobody; /* triggered incidents that found nobody on call: the fallback was paged */
 	uint64_t lost_timers;      /* timers overdue by more than `grace` */
 	struct wall outbox_oldest; /* as in control_counts */
 	uint64_t decided_seq;

@@ -41,6 +41,7 @@ enum reader_stmt {
 	R_TIMER_SUBJECTS,
 	R_MESSAGE_INCIDENTS,
 	R_OPEN_TOLD,
+	R_NOBODY,
 	R_COUNT
 };
 

@@ -174,13 +174,16 @@ static struct look look_make(struct control_reader *r, struct wall late)
 
 static enum err marks(struct control_reader *r, struct wall now, struct control_promises *out)
 {
-	int64_t oldest = 0, decided = 0, at = 0;
+	int64_t oldest = 0, decided = 0, at = 0, alone = 0;
 	enum err e = reader_number(r, R_OUTBOX_OLDEST, &now.ns, &oldest);
 	if (e == OK)
 		e = reader_number(r, R_DECIDED, NULL, &decided);
 	if (e == OK)
 		e = reader_number(r, R_DECIDED_AT, NULL, &at);
+	if (e == OK)
+		e = reader_number(r, R_NOBODY, NULL, &alone);
 	out->outbox_oldest.ns = oldest;
+	out->nobody = (uint64_t)alone;
 	out->decided_seq = (uint64_t)decided;
 	out->decided_at.ns = at;
 	return e;
