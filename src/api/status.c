@@ -128,7 +128,7 @@ static void judge_paging(struct status *s)
 	}
 	if (broken)
 		add(s, STR("paging"), false, wall_sub(s->at, broken->proven_at).ns,
-		    arena_printf(s->arena, "provider %.*s failed and no page was accepted since",
+		    arena_printf(s->arena, "provider %.*s failed, and has taken no page since",
 		        STR_ARG(broken->subject)));
 	else if (newest)
 		add(s, STR("paging"), true, wall_sub(s->at, newest->proven_at).ns,

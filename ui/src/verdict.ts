@@ -23,7 +23,7 @@ export function verdictOf(o: Overview, age: number): Verdict {
 		return { tone: "calm", state: "unknown", title: "Unknown whether paging works", says: "Quis has not answered for a while, so what it said last proves nothing about now." };
 	}
 	if (p.state === "broken") {
-		return { tone: "bad", state: "broken", title: "Paging is broken", says: "The last attempt to reach somebody failed, and nothing has worked since." };
+		return { tone: "bad", state: "broken", title: "Paging is broken", says: "A provider failed when it was tried last, and has taken no page since. The ledger says which one." };
 	}
 	const pagers = sick.filter((r) => r.role === "engine" || r.role === "notifier");
 	if (pagers.length > 0) {
