@@ -141,6 +141,7 @@ def mistakes_end_with_2():
                 (['send', '--key', 'k', '-a', 'close', 'x'], 'quis: --action is trigger, acknowledge or resolve, not "close"\n'),
                 (['send', '--key', 'k', '-a', 'resolve'], 'quis: --action resolve needs the --dedup-key of the alert\n'),
                 (['send', '--key', 'k', '-s', 'bad', 'x'], 'quis: --severity is critical, error, warning or info, not "bad"\n'),
+                (['proof', '--state', 'bad'], 'quis: --state is proven, stale, broken or never, not "bad"\n'),
                 (['send', '--key', 'k', '-f', 'nothing', 'x'], 'quis: --detail is NAME=VALUE, not "nothing"\n'),
                 (['send', '--key-file', '/nowhere', 'x'], 'quis: /nowhere: No such file or directory\n'),
                 (['incidents', 'list', '--since', 'soon'],

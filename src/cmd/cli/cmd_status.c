@@ -53,12 +53,20 @@ int cmd_proof(struct cli *c)
 {
 	static const char *const heads[] = { "KIND", "SUBJECT", "STATE", "PROVEN", "BY", "EVIDENCE",
 		NULL };
+	static const struct str states[] = { STR_INIT("proven"), STR_INIT("stale"),
+		STR_INIT("broken"), STR_INIT("never") };
 	const struct json *root;
+	struct str wanted = cli_value(&c->args, "state");
+	bool known = !wanted.ptr;
+	for (size_t i = 0; i < ARRAY_COUNT(states); i++)
+		known = known || str_eq(wanted, states[i]);
+	if (!known)
+		return cli_fail(CLI_USAGE,
+		    "--state is proven, stale, broken or never, not \"%.*s\"", STR_ARG(wanted));
 	int code =
 	    client_json(c, "GET", STR("/api/quis/v1/proofs"), (struct str){ NULL, 0 }, &root);
 	if (code || look_json(c, root))
 		return code;
-	struct str wanted = cli_value(&c->args, "state");
 	struct table t = table_make(c->a, heads);
 	const struct json *list = json_get(root, STR("proofs"));
 	for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j;
