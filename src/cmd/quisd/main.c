@@ -15,7 +15,7 @@
 #define ROLE_ARGUMENT "--role="
 
 static const char usage[] =
-    "Usage: quisd [--config FILE] [--check] [--version]\n"
+    "Usage: quisd [--config FILE] [--check | --reference | --version]\n"
     "\n"
     "Quis: monitoring and incident management that pages the right person and proves that it would.\n"
     "\n"
