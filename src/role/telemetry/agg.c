@@ -7,11 +7,16 @@
  * Exactness: a counter is an int64 of whole numbers and a double for the rest. A value sent with a
  * sample rate counts value / rate, which is whole more often than not (1 at @0.1 is 10) and goes to
  * the int64 then.
+ *
+ * Places of forgotten metrics are used again. An alias may still lead to such a place: it carries
+ * the place's generation, which forgetting raises, so that it then counts as never seen.
  */
 #include "role/telemetry/agg.h"
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/surprise.h"
+#include "query/source.h"
+#include "role/telemetry/agg_set.h"
 #include <assert.h>
 #include <math.h>
 #include <pthread.h>
@@ -20,38 +25,45 @@
 #define BATCH 64u
 #define TAGS_MAX 64u
 #define SLICE 1024u
-#define SET_EXACT 1024u /* members counted exactly; beyond: estimated within about 2 % */
-#define SET_REGISTERS 4096u
 #define NAME_BYTES_MAX 1024u
+/* More than this between two flushes (the longest interval that can be configured) is a clock that
+ * was set, or a machine that slept: it is not idleness, so no jump forgets everything. */
+#define STEP_MS INT64_C(3600000)
+#define NO_METRIC UINT32_MAX
 
 enum kind { KIND_COUNTER, KIND_GAUGE, KIND_HIST, KIND_SET, KIND_COUNT };
-
-struct set {
-	uint64_t *members; /* open addressing, 2 * SET_EXACT; 0 = free */
-	uint32_t count;
-	uint8_t *registers; /* HyperLogLog, once there are too many */
-};
 
 struct metric {
 	int64_t whole; /* counter */
 	double part;   /* counter: the rest; gauge: its value */
-	uint32_t cold;
+	uint32_t cold, generation;
 	uint8_t kind;
-	bool seen; /* a gauge that got no value yet, or only timed ones, is not written */
+	bool fresh;  /* something came since the last flush */
+	bool silent; /* not written: nothing came yet, or its series was ended */
+};
+
+/* A name keeps its kind while it has metrics. */
+struct name {
+	enum kind kind;
+	uint32_t metrics, len;
+	char bytes[];
 };
 
 struct cold {
-	struct series_label *labels;
+	struct series_label *labels; /* NULL: the place is free */
 	uint32_t label_count;
+	uint32_t next_free;
+	struct name *name; /* NULL: there was no memory for it */
+	int64_t heard_ms;  /* idle_ms of the table when something came last, seen at a flush */
 	struct series_ref ref;
 	struct hist_acc *hist;
-	struct set *set;
+	struct agg_set *set;
 	uint64_t key; /* of the canonical labels */
 };
 
 struct alias {
 	struct hash128 hash; /* both 0: free */
-	uint32_t metric;
+	uint32_t metric, generation;
 };
 
 /* A sample on its way through the three steps. */
@@ -59,7 +71,7 @@ struct pending {
 	struct statsd_sample sample;
 	struct str line;
 	struct hash128 hash;
-	uint32_t metric;
+	uint32_t metric, generation;
 };
 
 struct agg {
@@ -72,19 +84,18 @@ struct agg {
 	size_t alias_cap, alias_count;
 	struct metric *metrics;
 	struct cold *colds;
-	uint32_t metric_count, metric_cap;
+	uint32_t metric_count, metric_cap; /* places, free ones too */
+	uint32_t free_first, free_count;
 	uint32_t *by_labels; /* metric + 1 by hash of the labels; 0 = free */
 	size_t by_labels_cap;
-	struct map *kinds;   /* series name -> its kind + 1 */
-	struct arena *names; /* the keys of kinds */
+	struct map *names; /* series name -> its struct name */
 	uint32_t overflow[KIND_COUNT];
 	struct pending batch[BATCH];
 	size_t batch_count;
 	struct buf text;
+	int64_t flushed_ms, idle_ms; /* the last flush; a clock for idleness, see STEP_MS */
 	struct agg_counters counters;
 };
-
-#define NO_METRIC UINT32_MAX
 
 static enum err grow_aliases(struct agg *g);
 static uint32_t add_metric(
@@ -104,9 +115,8 @@ enum err agg_open(const struct mem *mem, uint64_t seed, uint32_t limit,
 	g->text = buf_make(mem, 1u << 20);
 	pthread_mutex_init(&g->mutex, NULL);
 	memset(g->overflow, 0xff, sizeof(g->overflow));
-	enum err e = map_open(mem, seed, (size_t)limit + 16, &g->kinds);
-	if (e == OK)
-		e = arena_open(mem, (size_t)limit * 256 + (1u << 20), &g->names);
+	g->free_first = NO_METRIC;
+	enum err e = map_open(mem, seed, (size_t)limit + 16, &g->names);
 	if (e == OK)
 		e = grow_aliases(g);
 	if (e != OK)
@@ -116,13 +126,27 @@ enum err agg_open(const struct mem *mem, uint64_t seed, uint32_t limit,
 	return e;
 }
 
-static void free_set(const struct mem *mem, struct set *s)
+static void release_name(struct agg *g, struct name *n)
 {
-	if (!s)
+	if (!n)
 		return;
-	mem_free(mem, s->members);
-	mem_free(mem, s->registers);
-	mem_free(mem, s);
+	assert(n->metrics > 0);
+	if (--n->metrics > 0)
+		return;
+	void *was = map_remove(g->names, str_make(n->bytes, n->len));
+	assert(was == n);
+	mem_free(g->mem, n);
+}
+
+static void free_cold(struct agg *g, struct cold *c)
+{
+	mem_free(g->mem, c->labels);
+	if (c->hist)
+		hist_acc_free(c->hist);
+	mem_free(g->mem, c->hist);
+	agg_set_free(g->mem, c->set);
+	release_name(g, c->name);
+	*c = (struct cold){ .next_free = NO_METRIC };
 }
 
 void agg_close(struct agg **agg)
@@ -130,19 +154,13 @@ void agg_close(struct agg **agg)
 	struct agg *g = *agg;
 	if (!g)
 		return;
-	for (uint32_t i = 0; i < g->metric_count; i++) {
-		mem_free(g->mem, g->colds[i].labels);
-		if (g->colds[i].hist)
-			hist_acc_free(g->colds[i].hist);
-		mem_free(g->mem, g->colds[i].hist);
-		free_set(g->mem, g->colds[i].set);
-	}
+	for (uint32_t i = 0; i < g->metric_count; i++)
+		free_cold(g, &g->colds[i]);
 	mem_free(g->mem, g->metrics);
 	mem_free(g->mem, g->colds);
 	mem_free(g->mem, g->aliases);
 	mem_free(g->mem, g->by_labels);
-	map_close(&g->kinds);
-	arena_close(&g->names);
+	map_close(&g->names);
 	buf_free(&g->text);
 	pthread_mutex_destroy(&g->mutex);
 	mem_free(g->mem, g);
@@ -192,12 +210,14 @@ static enum err grow_aliases(struct agg *g)
 	return OK;
 }
 
-static uint32_t find_alias(const struct agg *g, struct hash128 h)
+static uint32_t find_alias(const struct agg *g, struct hash128 h, uint32_t *generation)
 {
 	for (size_t k = h.lo & (g->alias_cap - 1);; k = (k + 1) & (g->alias_cap - 1)) {
 		const struct alias *a = &g->aliases[k];
-		if (a->hash.lo == h.lo && a->hash.hi == h.hi)
+		if (a->hash.lo == h.lo && a->hash.hi == h.hi) {
+			*generation = a->generation;
 			return a->metric;
+		}
 		if ((a->hash.lo | a->hash.hi) == 0)
 			return NO_METRIC;
 	}
@@ -213,10 +233,12 @@ static void put_alias(struct agg *g, struct hash128 h, uint32_t metric)
 		g->alias_count = 0;
 	}
 	size_t k = h.lo & (g->alias_cap - 1);
-	while ((g->aliases[k].hash.lo | g->aliases[k].hash.hi) != 0)
+	while ((g->aliases[k].hash.lo | g->aliases[k].hash.hi) != 0 &&
+	       (g->aliases[k].hash.lo != h.lo || g->aliases[k].hash.hi != h.hi))
 		k = (k + 1) & (g->alias_cap - 1);
-	g->aliases[k] = (struct alias){ h, metric };
-	g->alias_count++;
+	/* in place of one that leads to a forgotten metric */
+	g->alias_count += (g->aliases[k].hash.lo | g->aliases[k].hash.hi) == 0;
+	g->aliases[k] = (struct alias){ h, metric, g->metrics[metric].generation };
 }
 
 /* ---- metrics ---- */
@@ -252,6 +274,8 @@ static bool grow_by_labels(struct agg *g)
 	if (!to)
 		return false;
 	for (uint32_t i = 0; i < g->metric_count; i++) {
+		if (!g->colds[i].labels)
+			continue;
 		size_t k = g->colds[i].key & (cap - 1);
 		while (to[k])
 			k = (k + 1) & (cap - 1);
@@ -265,7 +289,7 @@ static bool grow_by_labels(struct agg *g)
 
 static bool grow_metrics(struct agg *g)
 {
-	if (g->metric_count < g->metric_cap)
+	if (g->free_first != NO_METRIC || g->metric_count < g->metric_cap)
 		return true;
 	uint32_t to = g->metric_cap ? g->metric_cap * 2 : 256;
 	struct metric *m = mem_resize(g->mem, g->metrics, to, sizeof(m[0]));
@@ -302,10 +326,25 @@ static struct series_label *copy_labels(
 	return to;
 }
 
+static uint32_t take_place(struct agg *g)
+{
+	uint32_t at = g->free_first;
+	if (at == NO_METRIC) {
+		assert(g->metric_count < g->metric_cap);
+		at = g->metric_count++;
+		g->metrics[at].generation = 0;
+	} else {
+		g->free_first = g->colds[at].next_free;
+		g->free_count--;
+	}
+	g->counters.metrics = g->metric_count - g->free_count;
+	return at;
+}
+
 static uint32_t add_metric(
     struct agg *g, enum kind kind, const struct series_label *labels, size_t count, uint64_t key)
 {
-	struct cold c = { .label_count = (uint32_t)count, .key = key };
+	struct cold c = { .label_count = (uint32_t)count, .key = key, .heard_ms = g->idle_ms };
 	if (!grow_by_labels(g) || !grow_metrics(g))
 		return NO_METRIC;
 	c.labels = copy_labels(g->mem, labels, count);
@@ -319,15 +358,53 @@ static uint32_t add_metric(
 		mem_free(g->mem, c.set);
 		return NO_METRIC;
 	}
-	uint32_t at = g->metric_count++;
-	g->metrics[at] = (struct metric){ .cold = at, .kind = (uint8_t)kind };
+	uint32_t at = take_place(g);
+	g->metrics[at] = (struct metric){ .cold = at,
+		.generation = g->metrics[at].generation,
+		.kind = (uint8_t)kind,
+		.silent = true };
 	g->colds[at] = c;
 	size_t k = key & (g->by_labels_cap - 1);
 	while (g->by_labels[k])
 		k = (k + 1) & (g->by_labels_cap - 1);
 	g->by_labels[k] = at + 1;
-	g->counters.metrics = g->metric_count;
 	return at;
+}
+
+/* Takes the metric out of by_labels and moves up what stood behind its place by collision. */
+static void drop_labels(struct agg *g, uint32_t metric)
+{
+	size_t mask = g->by_labels_cap - 1, k = g->colds[metric].key & mask;
+	while (g->by_labels[k] != metric + 1) {
+		assert(g->by_labels[k]);
+		k = (k + 1) & mask;
+	}
+	for (size_t n = (k + 1) & mask; g->by_labels[n]; n = (n + 1) & mask) {
+		size_t home = g->colds[g->by_labels[n] - 1].key & mask;
+		if (((n - home) & mask) >= ((n - k) & mask)) {
+			g->by_labels[k] = g->by_labels[n];
+			k = n;
+		}
+	}
+	g->by_labels[k] = 0;
+}
+
+static void forget(struct agg *g, uint32_t metric)
+{
+	assert(g->batch_count == 0); /* nobody holds its place */
+	assert(g->colds[metric].labels);
+	drop_labels(g, metric);
+	free_cold(g, &g->colds[metric]);
+	g->metrics[metric].generation++;
+	g->colds[metric].next_free = g->free_first;
+	g->free_first = metric;
+	g->free_count++;
+	for (size_t i = 0; i < KIND_COUNT; i++) {
+		if (g->overflow[i] == metric)
+			g->overflow[i] = NO_METRIC;
+	}
+	g->counters.forgotten++;
+	g->counters.metrics = g->metric_count - g->free_count;
 }
 
 static uint32_t find_metric(
@@ -414,16 +491,29 @@ static bool make_labels(struct agg *g, const struct statsd_sample *s,
 
 /* A name keeps the kind that it had first: histograms and counters of one name cannot be added up.
  */
-static bool kind_fits(struct agg *g, struct str name, enum kind kind)
+static bool kind_fits(const struct agg *g, struct str name, enum kind kind)
 {
-	void *known = map_find(g->kinds, name);
-	if (known)
-		return (uintptr_t)known == (uintptr_t)kind + 1;
-	struct str key = arena_str(g->names, name);
-	if (key.ptr)
-		ignore_err(map_put(g->kinds, key, (void *)((uintptr_t)kind + 1)),
-		    "then the name's kind is not remembered");
-	return true;
+	const struct name *known = map_find(g->names, name);
+	return !known || known->kind == kind;
+}
+
+/* The name of one more metric; NULL: no memory, then the name's kind is not remembered. */
+static struct name *hold_name(struct agg *g, struct str name, enum kind kind)
+{
+	struct name *n = map_find(g->names, name);
+	if (!n) {
+		n = mem_resize(g->mem, NULL, 1, sizeof(*n) + name.len);
+		if (!n)
+			return NULL;
+		*n = (struct name){ .kind = kind, .len = (uint32_t)name.len };
+		memcpy(n->bytes, name.ptr, name.len);
+		if (map_put(g->names, str_make(n->bytes, n->len), n) != OK) {
+			mem_free(g->mem, n);
+			return NULL;
+		}
+	}
+	n->metrics++;
+	return n;
 }
 
 static struct str label_value(const struct series_label *labels, size_t count, struct str name)
@@ -448,16 +538,19 @@ static uint32_t resolve(struct agg *g, const struct pending *p)
 	uint64_t key = labels_key(g, labels, count);
 	uint32_t m = find_metric(g, labels, count, key);
 	if (m == NO_METRIC) {
-		if (!kind_fits(g, label_value(labels, count, STR("__name__")), kind)) {
+		struct str name = label_value(labels, count, STR("__name__"));
+		if (!kind_fits(g, name, kind)) {
 			note_bad(g, STATSD_BAD_CONFLICT, p->line);
 			return NO_METRIC;
 		}
-		m = g->metric_count < g->limit ? add_metric(g, kind, labels, count, key)
-		                               : NO_METRIC;
+		m = g->metric_count - g->free_count < g->limit
+		        ? add_metric(g, kind, labels, count, key)
+		        : NO_METRIC;
 		if (m == NO_METRIC) {
 			g->counters.refused_samples++;
 			return overflow(g, kind); /* no alias: each refused sample is counted */
 		}
+		g->colds[m].name = hold_name(g, name, kind);
 	}
 	if (g->metrics[m].kind != kind) {
 		note_bad(g, STATSD_BAD_CONFLICT, p->line);
@@ -465,72 +558,6 @@ static uint32_t resolve(struct agg *g, const struct pending *p)
 	}
 	put_alias(g, p->hash, m);
 	return m;
-}
-
-/* ---- sets ---- */
-
-static void register_member(struct set *s, uint64_t h)
-{
-	size_t r = h & (SET_REGISTERS - 1);
-	uint64_t rest = h >> 12;
-	uint8_t rank = (uint8_t)(rest ? __builtin_ctzll(rest) + 1 : 53);
-	if (rank > s->registers[r])
-		s->registers[r] = rank;
-}
-
-static void set_add(const struct mem *mem, struct set *s, uint64_t h)
-{
-	const size_t cap = 2 * SET_EXACT;
-	h |= h == 0;
-	if (s->registers && s->count > SET_EXACT) {
-		register_member(s, h);
-		return;
-	}
-	if (!s->members && !(s->members = mem_new(mem, cap, sizeof(s->members[0]))))
-		return;
-	size_t k = h & (cap - 1);
-	while (s->members[k] && s->members[k] != h)
-		k = (k + 1) & (cap - 1);
-	if (s->members[k])
-		return;
-	if (s->count < SET_EXACT) {
-		s->members[k] = h;
-		s->count++;
-		return;
-	}
-	if (!s->registers && !(s->registers = mem_new(mem, SET_REGISTERS, 1)))
-		return;
-	for (size_t i = 0; i < cap; i++) {
-		if (s->members[i])
-			register_member(s, s->members[i]);
-	}
-	register_member(s, h);
-	s->count = SET_EXACT + 1;
-}
-
-static double set_count(const struct set *s)
-{
-	if (s->count <= SET_EXACT || !s->registers)
-		return s->count;
-	double sum = 0, m = SET_REGISTERS;
-	unsigned zero = 0;
-	for (size_t i = 0; i < SET_REGISTERS; i++) {
-		sum += ldexp(1, -s->registers[i]);
-		zero += s->registers[i] == 0;
-	}
-	double estimate = 0.7213 / (1 + 1.079 / m) * m * m / sum;
-	if (estimate <= 2.5 * m && zero > 0)
-		estimate = m * log(m / zero);
-	return floor(estimate + 0.5);
-}
-
-static void set_clear(struct set *s)
-{
-	if (s->members && s->count > 0)
-		memset(s->members, 0, 2 * SET_EXACT * sizeof(s->members[0]));
-	if (s->registers)
-		memset(s->registers, 0, SET_REGISTERS);
-	s->count = 0;
 }
 
 /* ---- adding ---- */
@@ -576,23 +603,25 @@ static void add(struct agg *g, struct pending *p)
 	case KIND_COUNTER: add_counter(m, s); break;
 	case KIND_GAUGE: m->part = s->relative ? m->part + s->value : s->value; break;
 	case KIND_HIST: add_hist(g, &g->colds[m->cold], s); break;
-	case KIND_SET: set_add(g->mem, g->colds[m->cold].set, hash64(s->member, g->seed)); break;
+	case KIND_SET:
+		agg_set_add(g->mem, g->colds[m->cold].set, hash64(s->member, g->seed));
+		break;
 	case KIND_COUNT: assert(false);
 	}
-	m->seen = true;
+	m->fresh = true;
 }
 
 static void run_batch(struct agg *g)
 {
 	for (size_t i = 0; i < g->batch_count; i++) {
 		struct pending *p = &g->batch[i];
-		p->metric = find_alias(g, p->hash);
+		p->metric = find_alias(g, p->hash, &p->generation);
 		if (p->metric != NO_METRIC)
 			__builtin_prefetch(&g->metrics[p->metric], 1);
 	}
 	for (size_t i = 0; i < g->batch_count; i++) {
 		struct pending *p = &g->batch[i];
-		if (p->metric == NO_METRIC)
+		if (p->metric == NO_METRIC || g->metrics[p->metric].generation != p->generation)
 			p->metric = resolve(g, p);
 		add(g, p);
 	}
@@ -658,17 +687,50 @@ static enum err write_metric(
 		return series_add_hist(store, c->ref, now_ms, &h);
 	}
 	double v = m->kind == KIND_COUNTER ? counter_value(m)
-	           : m->kind == KIND_SET   ? set_count(c->set)
+	           : m->kind == KIND_SET   ? agg_set_count(c->set)
 	                                   : m->part;
 	return series_add(store, c->ref, now_ms, v);
 }
 
-static void flush_one(struct agg *g, struct series_store *store, uint32_t i, int64_t now_ms)
+/* Says that the series has ended. Where the store has none (any more), nothing needs an end. */
+static void write_stale(
+    struct agg *g, struct series_store *store, const struct cold *c, int64_t now_ms)
+{
+	if (!c->ref.generation)
+		return;
+	enum err e = series_add(store, c->ref, now_ms, sample_stale());
+	g->counters.store_refused += e != OK && e != ERR_GONE;
+}
+
+/* Notes what came and how long nothing came; false: there is nothing to write. */
+static bool is_due(struct agg *g, struct series_store *store, uint32_t i, int64_t now_ms)
 {
 	struct metric *m = &g->metrics[i];
 	struct cold *c = &g->colds[m->cold];
-	if (!m->seen)
+	if (m->fresh) {
+		m->fresh = m->silent = false;
+		c->heard_ms = g->idle_ms;
+	}
+	int64_t idle = g->idle_ms - c->heard_ms;
+	bool sums = m->kind == KIND_COUNTER || m->kind == KIND_HIST;
+	assert(idle >= 0);
+	if (!m->silent && idle >= (sums ? AGG_FORGET_MS : AGG_SILENT_MS)) {
+		write_stale(g, store, c, now_ms);
+		m->silent = true;
+	}
+	if (idle >= AGG_FORGET_MS) {
+		forget(g, i);
+		return false;
+	}
+	return !m->silent;
+}
+
+static void flush_one(struct agg *g, struct series_store *store, uint32_t i, int64_t now_ms)
+{
+	if (!g->colds[i].labels || !is_due(g, store, i, now_ms))
 		return;
+	struct metric *m = &g->metrics[i];
+	struct cold *c = &g->colds[m->cold];
 	enum err e = c->ref.generation ? write_metric(store, c, m, now_ms) : ERR_GONE;
 	if (e == ERR_GONE) {
 		e = series_ref(store, c->labels, c->label_count, &c->ref);
@@ -677,12 +739,24 @@ static void flush_one(struct agg *g, struct series_store *store, uint32_t i, int
 	}
 	g->counters.store_refused += e != OK;
 	if (m->kind == KIND_SET)
-		set_clear(c->set);
+		agg_set_clear(c->set);
+}
+
+/* The wall clock may jump either way; idleness goes forward by at most STEP_MS. */
+static void pass_time(struct agg *g, int64_t now_ms)
+{
+	int64_t step;
+	if (g->flushed_ms && !ck_sub(now_ms, g->flushed_ms, &step) && step > 0)
+		g->idle_ms += step < STEP_MS ? step : STEP_MS;
+	g->flushed_ms = now_ms;
 }
 
 void agg_flush(struct agg *g, struct series_store *store, int64_t now_ms)
 {
 	uint32_t at = 0, count;
+	pthread_mutex_lock(&g->mutex);
+	pass_time(g, now_ms);
+	pthread_mutex_unlock(&g->mutex);
 	do {
 		pthread_mutex_lock(&g->mutex);
 		count = g->metric_count;

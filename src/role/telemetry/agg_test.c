@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What StatsD lines become in the store, by series; and over a real socket: sent = stored + counted
- * drops.
+ * drops. Time is what the flushes say: what nobody sends any more ends and is forgotten.
  */
 #include "role/telemetry/agg.h"
+#include "query/source.h"
 #include "role/telemetry/receiver.h"
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -207,6 +208,163 @@ static void large_sets(void **state)
 	}
 }
 
+/* Flushes after each step until `until`. */
+static void pass(struct world *w, int64_t *now_ms, int64_t step, int64_t until)
+{
+	while (*now_ms < until) {
+		*now_ms += step;
+		agg_flush(w->agg, w->store, *now_ms);
+	}
+}
+
+#define SECOND INT64_C(1000)
+#define HOUR (3600 * SECOND)
+#define START (1000 * SECOND)
+
+/* A dead sender's gauge ends; its value is kept for the next delta. */
+static void gauges_and_sets_go_silent(void **state)
+{
+	struct world *w = *state;
+	int64_t now = START - 10 * SECOND;
+	take(w, "temp:10|g\nlevel:+4|g\nusers:a|s\nhits:1|c\nwait:5|ms");
+	pass(w, &now, 10 * SECOND, START + AGG_SILENT_MS - 10 * SECOND);
+	assert_true(value(w, "temp") == 10);
+	assert_true(value(w, "level") == 4);
+	assert_true(value(w, "users") == 0);
+	pass(w, &now, 10 * SECOND, START + AGG_SILENT_MS);
+	pass(w, &now, 10 * SECOND, START + 3 * AGG_SILENT_MS);
+	static const char *const ended[] = { "temp", "level", "users" };
+	for (size_t i = 0; i < 3; i++) {
+		const struct series_data *d = find(w, ended[i]);
+		assert_int_equal(d->point_count, 31); /* 30 values and one marker */
+		assert_int_equal(d->points[30].ms, START + AGG_SILENT_MS);
+		assert_true(sample_is_stale(d->points[30].value));
+		assert_false(sample_is_stale(d->points[29].value));
+	}
+	assert_int_equal(find(w, "hits")->points[find(w, "hits")->point_count - 1].ms, now);
+	assert_int_equal(find(w, "wait")->hist_count, 91);
+	take(w, "temp:+5|g\nlevel:-1|g\nusers:a|s\nusers:b|s");
+	pass(w, &now, 10 * SECOND, now + 10 * SECOND);
+	assert_true(value(w, "temp") == 15);
+	assert_true(value(w, "level") == 3);
+	assert_true(value(w, "users") == 2);
+	assert_int_equal(find(w, "temp")->point_count, 32);
+}
+
+/* An update in each interval, however seldom, keeps a gauge alive; so does a long flush interval.
+ */
+static void gauges_that_are_sent_stay(void **state)
+{
+	struct world *w = *state;
+	int64_t now = START;
+	for (int i = 0; i < 20; i++) {
+		take(w, "temp:1|g");
+		pass(w, &now, AGG_SILENT_MS - SECOND, now + 1);
+	}
+	for (int i = 0; i < 20; i++) {
+		take(w, "temp:1|g");
+		pass(w, &now, HOUR, now + 1);
+	}
+	const struct series_data *d = find(w, "temp");
+	assert_int_equal(d->point_count, 40);
+	for (size_t i = 0; i < 40; i++)
+		assert_true(d->points[i].value == 1);
+}
+
+static void idle_metrics_are_forgotten(void **state)
+{
+	struct world *w = *state;
+	struct agg_counters c;
+	int64_t now = START - 60 * SECOND;
+	take(w, "hits:7|c\ntemp:3|g\nwait:5|ms\nkept:1|c");
+	pass(w, &now, 60 * SECOND, START);
+	for (int i = 0; i < 97; i++) { /* the limit of 100 is passed by one */
+		char line[32];
+		snprintf(line, sizeof(line), "more:1|c|#n:%d", i);
+		take(w, line);
+	}
+	agg_counters(w->agg, &c);
+	assert_int_equal(c.metrics, 101); /* with __overflow__ */
+	assert_int_equal(c.refused_samples, 1);
+	pass(w, &now, 60 * SECOND, START + AGG_FORGET_MS - 60 * SECOND);
+	assert_true(value(w, "hits") == 7);
+	take(w, "kept:1|c");
+	pass(w, &now, 60 * SECOND, START + AGG_FORGET_MS + 120 * SECOND);
+	agg_counters(w->agg, &c);
+	assert_int_equal(c.metrics, 1);
+	assert_int_equal(c.forgotten, 100);
+	const struct series_data *d = find(w, "hits");
+	assert_int_equal(d->points[d->point_count - 1].ms, START + AGG_FORGET_MS);
+	assert_true(sample_is_stale(d->points[d->point_count - 1].value));
+	assert_true(d->points[d->point_count - 2].value == 7);
+	d = find(w, "temp");
+	assert_int_equal(d->points[d->point_count - 1].ms, START + AGG_SILENT_MS); /* no second */
+	d = find(w, "wait");
+	assert_int_equal(d->point_count, 1);
+	assert_true(sample_is_stale(d->points[0].value));
+	assert_int_equal(d->hists[d->hist_count - 1].ms, START + AGG_FORGET_MS - 60 * SECOND);
+	assert_true(value(w, "kept") == 2);
+	/* the places are free, names may come back with another kind, spellings lead to nothing old
+	 */
+	for (int i = 0; i < 95; i++) {
+		char line[32];
+		snprintf(line, sizeof(line), "other:1|c|#n:%d", i);
+		take(w, line);
+	}
+	take(w, "hits:2|c\ntemp:+1|g\nwait:1|c");
+	pass(w, &now, 60 * SECOND, now + 1);
+	agg_counters(w->agg, &c);
+	assert_int_equal(c.refused_samples, 1);
+	assert_int_equal(c.bad[STATSD_BAD_CONFLICT], 0);
+	assert_int_equal(c.metrics, 99);
+	assert_true(value(w, "hits") == 2);
+	assert_true(value(w, "temp") == 1);
+	assert_true(value(w, "wait") == 1);
+	assert_true(value(w, "other n=0") == 1);
+	assert_true(value(w, "other n=94") == 1);
+	take(w, "late:1|c\nlater:1|c"); /* one fits; the other begins a new __overflow__ */
+	pass(w, &now, 60 * SECOND, now + 1);
+	assert_true(value(w, "late") == 1);
+	assert_true(value(w, "__overflow__ type=counter") == 1);
+}
+
+/* Labels that change each hour never fill the table; every count goes to its own series. */
+static void changing_labels_do_not_fill_up(void **state)
+{
+	struct world *w = *state;
+	struct agg_counters c;
+	int64_t now = START;
+	for (int i = 0; i < 1000; i++) {
+		char line[96];
+		snprintf(line, sizeof(line), "v:1|c|#b:%d\nname%d:2|g\nv:1|c|#b:%d\nv:1|c|#b:%d", i,
+		    i, i, i / 7);
+		take(w, line);
+		pass(w, &now, HOUR, now + 1);
+	}
+	agg_counters(w->agg, &c);
+	assert_int_equal(c.refused_samples, 0);
+	assert_true(c.metrics <= 60 && c.metrics + c.forgotten >= 2000);
+	assert_true(value(w, "v b=999") == 2);
+	assert_true(value(w, "name999") == 2);
+}
+
+/* The wall clock jumps by a year, and back: nothing is lost. */
+static void a_clock_that_jumps_forgets_nothing(void **state)
+{
+	struct world *w = *state;
+	struct agg_counters c;
+	int64_t now = START, year = 365 * 24 * HOUR;
+	take(w, "hits:7|c");
+	agg_flush(w->agg, w->store, now);
+	agg_flush(w->agg, w->store, now + year);
+	agg_flush(w->agg, w->store, now + 10 * SECOND);
+	take(w, "hits:1|c");
+	agg_flush(w->agg, w->store, now + year);
+	assert_true(value(w, "hits") == 8);
+	agg_counters(w->agg, &c);
+	assert_int_equal(c.forgotten, 0);
+}
+
 /* What a socket delivers and what it drops add up to what was sent. */
 static void over_a_socket(void **state)
 {
@@ -252,6 +410,11 @@ int main(void)
 		T(events),
 		T(beyond_the_limit),
 		T(large_sets),
+		T(gauges_and_sets_go_silent),
+		T(gauges_that_are_sent_stay),
+		T(idle_metrics_are_forgotten),
+		T(changing_labels_do_not_fill_up),
+		T(a_clock_that_jumps_forgets_nothing),
 		T(over_a_socket),
 	};
 	return cmocka_run_group_tests(list, NULL, NULL);

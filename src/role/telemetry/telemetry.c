@@ -63,6 +63,7 @@ static void put_statsd(struct telemetry *t, struct keeper *k)
 		keeper_put(k, "quis_statsd_bad_lines_total", "reason", statsd_bad_name[i].ptr,
 		    (double)a.bad[i]);
 	keeper_put(k, "quis_statsd_names", "", "", (double)a.metrics);
+	keeper_put(k, "quis_statsd_names_forgotten_total", "", "", (double)a.forgotten);
 	keeper_put(k, "quis_statsd_refused_samples_total", "", "", (double)a.refused_samples);
 	keeper_put(k, "quis_statsd_store_refused_total", "", "", (double)a.store_refused);
 	struct receiver *r = __atomic_load_n(&t->receiver, __ATOMIC_ACQUIRE);
