@@ -18,6 +18,8 @@ struct args {
 	bool many;
 };
 
+#define SEED_MAX UINT64_C(1000000000000000) /* a second of the clock and three more digits */
+
 static void usage(void)
 {
 	fprintf(stderr, "usage: quis-sim SEED [DAYS] | --from SEED --count N [--days D] | --file "
@@ -28,7 +30,7 @@ static void usage(void)
 static uint64_t number(const char *text)
 {
 	uint64_t v = 0;
-	if (!text || str_u64(str_c(text), &v) != OK || v > 1000000000) {
+	if (!text || str_u64(str_c(text), &v) != OK || v > SEED_MAX) {
 		fprintf(stderr, "quis-sim: '%s' is not a number\n", text ? text : "");
 		usage();
 	}
