@@ -68,6 +68,9 @@ static void check_incident(struct sim *s, const struct row *row)
 		    s, "2: incident %s says that somebody was told, no page says so", i->id.text);
 	if (row->escalate_timers > 1)
 		sim_broken(s, "2: incident %s escalates twice", i->id.text);
+	if (i->nobody && row->escalate_timers == 0)
+		sim_broken(
+		    s, "5: nobody is there for incident %s and nobody is looked for", i->id.text);
 	if (i->urgency == URGENCY_HIGH && !i->exhausted && row->escalate_timers == 0 &&
 	    service_is_known(directory_now(s), i->service) && i->created_at.ns > s->directory_at.ns)
 		sim_broken(s, "2: urgent incident %s does not escalate", i->id.text);
@@ -176,6 +179,8 @@ void check_step(
     struct sim *s, const struct record *rec, enum outcome outcome, const struct effects *fx)
 {
 	s->steps++;
+	if (rec->type == RECORD_RESOURCES)
+		s->directory_at = rec->at;
 	for (size_t n = 0; n < s->rows.changed_count; n++) {
 		const struct row *row = s->rows.changed[n];
 		if (row->kind == ROW_INCIDENT) {
@@ -194,8 +199,6 @@ void check_step(
 		check_handover(s, &rec->handover);
 	if (rec->type == RECORD_COMMAND)
 		check_command(s, &rec->command, outcome);
-	if (rec->type == RECORD_RESOURCES)
-		s->directory_at = rec->at;
 }
 
 /* 9: durations keep their length whatever is done to the wall clock. A restart may not know better.

@@ -136,16 +136,16 @@ static void decide_one(struct sim *s)
 	must_ok(record_decode(e->arena, in->bytes, &rec));
 	rec.seq = e->decided + 1;
 	rec.at = in->at;
+	if (rec.type == RECORD_RESOURCES) {
+		e->directory = variant_of(&rec);
+		core_set_directory(e->core, s->directories[e->directory]);
+	}
 	must_ok(core_step(e->core, &rec, &fx, &outcome));
 	e->decided++;
 	apply(s, &rec, &fx);
 	s->inbox[e->decided - 1].sum = s->rows.sum;
 	s->history =
 	    hash_mix(s->history, rec.seq ^ (uint64_t)outcome << 60 ^ (uint64_t)fx.count << 40);
-	if (rec.type == RECORD_RESOURCES) {
-		e->directory = variant_of(&rec);
-		core_set_directory(e->core, s->directories[e->directory]);
-	}
 	for (uint32_t i = 0; rec.type == RECORD_HANDOVER && i < rec.handover.message_count; i++)
 		handed_add(s, rec.seq, &rec.handover.messages[i]);
 	check_step(s, &rec, outcome, &fx);
@@ -420,6 +420,8 @@ uint64_t engine_replay(struct sim *s)
 		must_ok(record_decode(e->arena, s->inbox[i].bytes, &rec));
 		rec.seq = i + 1;
 		rec.at = s->inbox[i].at;
+		if (rec.type == RECORD_RESOURCES)
+			core_set_directory(c, s->directories[variant_of(&rec)]);
 		must_ok(core_step(c, &rec, &fx, &outcome));
 		for (size_t k = 0; k < fx.count; k++)
 			rows_apply(&rows, &fx.list[k], s->now, rec.at);
@@ -427,8 +429,6 @@ uint64_t engine_replay(struct sim *s)
 		rows_commit(&rows, rows_mark(&rows));
 		if (rows.sum != s->inbox[i].sum)
 			differs = i + 1;
-		if (rec.type == RECORD_RESOURCES)
-			core_set_directory(c, s->directories[variant_of(&rec)]);
 	}
 	core_close(&c);
 	rows_close(&rows);

@@ -10,6 +10,7 @@
  *   the last step         the first one again while loops are left, else exhausted
  *   exhausted, told       nothing more; not told: the fallback, again and again
  *   nobody                look again for somebody; not told: the fallback as well
+ *   the service is gone   the fallback, whoever was told; look again for the service
  *   low urgency           does not move; not told: the fallback, again and again
  *
  * Promise 2 is kept by escalation_care(): whatever happened, a triggered incident has a timer that
@@ -274,6 +275,28 @@ static void nobody(struct core *c, ref i)
 	fallback(c, i);
 }
 
+/* The service was removed, and its policy with it. Whoever was told may rely on the next step,
+ * which will not come: somebody else must know. A service that comes back begins anew. */
+static void no_policy(struct core *c, ref i, enum assign_how how)
+{
+	struct inc *inc = inc_row(c, i);
+	bool news = !inc->nobody || how == ASSIGN_PERSON;
+	c->v.counters.nobody_on_call += !inc->nobody;
+	inc->nobody = true;
+	inc->exhausted = false;
+	inc->step = inc->loop = 0;
+	escalate_at(c, i, AGAIN_AFTER);
+	if (news)
+		log_add(c, inc->word,
+		    &(struct log_args){ .type = STR("escalate"),
+		        .agent = STR("auto"),
+		        .channel = STR("auto"),
+		        .summary = STR("The service has no policy any more: the fallback contacts "
+		                       "are paged") });
+	if (news || !inc->told)
+		page_fallback(c, i);
+}
+
 static void exhausted(struct core *c, ref i)
 {
 	struct inc *inc = inc_row(c, i);
@@ -295,7 +318,9 @@ void escalation_go(struct core *c, ref i, uint32_t step, uint32_t loop, enum ass
 	const struct service *service = incident_service(c, i);
 	const struct policy *policy = service ? &c->dir->policies[service->policy] : NULL;
 	if (!policy) {
-		if (!inc_at(c, i)->told)
+		if (svc_at(c, inc_at(c, i)->svc)->name)
+			no_policy(c, i, how);
+		else if (!inc_at(c, i)->told) /* it never had a service */
 			fallback(c, i);
 		return;
 	}
@@ -336,8 +361,8 @@ void escalation_next(struct core *c, ref i, enum assign_how how, const struct ca
 	if (inc->step == 1)
 		return;
 #endif
-	if (how == ASSIGN_DELAY &&
-	    (inc->exhausted || (inc->urgency == URGENCY_LOW && !inc->nobody))) {
+	if (how == ASSIGN_DELAY && !inc->nobody &&
+	    (inc->exhausted || inc->urgency == URGENCY_LOW)) {
 		if (!inc->told)
 			fallback(c, i);
 		return;

@@ -15,6 +15,7 @@
  *   WHO hears again by CONTACT                 one that is marked as a possible duplicate
  *   WHO hears all is well by CONTACT
  *   nobody hears
+ *   town is as ever | without web    resources were changed
  *   incident is triggered | acknowledged | gone | exhausted | nobody's | untold
  *   timeline says TEXT         since it was asked last
  *   proven KIND SUBJECT | broken KIND SUBJECT
@@ -43,6 +44,27 @@ struct script {
 	struct buf timeline, proofs;
 	struct incident row;
 	const char *line;
+};
+
+/* The town after a change of resources. */
+static const struct {
+	const char *name;
+	struct directory directory;
+} other_towns[] = {
+	{ "without web", { .users = town_users,
+	                     .user_count = ARRAY_COUNT(town_users),
+	                     .schedules = town_schedules,
+	                     .schedule_count = ARRAY_COUNT(town_schedules),
+	                     .policies = town_policies,
+	                     .policy_count = ARRAY_COUNT(town_policies),
+	                     .services = town_services,
+	                     .service_count = ARRAY_COUNT(town_services) - 1,
+	                     .integrations = town_integrations,
+	                     .integration_count = ARRAY_COUNT(town_integrations) - 1,
+	                     .providers = town_providers,
+	                     .provider_count = ARRAY_COUNT(town_providers),
+	                     .fallback = town_fallback,
+	                     .fallback_count = ARRAY_COUNT(town_fallback) } },
 };
 
 #define MOOD_HANGS ((enum receipt_state)99)
@@ -204,6 +226,19 @@ static void command(struct script *s, struct str who, enum command_type type, bo
 	step(s, (struct record){ .type = RECORD_COMMAND, .command = c });
 }
 
+/* As the engine does it: the new directory is in force when its record is decided. */
+static void move(struct script *s, struct str how)
+{
+	size_t n = 0;
+	while (n < ARRAY_COUNT(other_towns) && !str_eq(str_c(other_towns[n].name), how))
+		n++;
+	if (n == ARRAY_COUNT(other_towns) && !str_eq(how, STR("as ever")))
+		fail_line(s, "there is no such town");
+	core_set_directory(
+	    s->core, n < ARRAY_COUNT(other_towns) ? &other_towns[n].directory : &town);
+	step(s, (struct record){ .type = RECORD_RESOURCES });
+}
+
 static bool is_one_of(struct str word, const char *list[], size_t n, size_t *ret)
 {
 	for (*ret = 0; *ret < n; (*ret)++) {
@@ -263,6 +298,8 @@ static bool happens(struct script *s, struct str who, struct str what, struct st
 		event(s, who, EVENT_RESOLVE, rest);
 	else if (str_eq(who, STR("load")))
 		rule(s, str_eq(rest, STR("out")));
+	else if (str_eq(who, STR("town")))
+		move(s, rest);
 	else if (str_eq(what, STR("is")) && str_eq(rest, STR("known")))
 		event(s, who, EVENT_ACKNOWLEDGE, STR(""));
 	else if (is_one_of(what, commands, ARRAY_COUNT(commands), &n))
@@ -438,6 +475,17 @@ SCENARIO(two_alerts_two_incidents,
     "web1 breaks", "ana hears by mail", "web2 breaks", "ana hears by mail", "web1 heals",
     "ana hears all is well by mail", "web2 heals", "ana hears all is well by mail")
 
+SCENARIO(a_service_that_is_gone_does_not_end_it_silently,
+    "web breaks", "ana hears by mail", "town is without web", "nobody hears", "299 s pass", "nobody hears",
+    "1 s pass", "fallback hears by tty", "timeline says escalate: The service has no policy any more",
+    "10 h pass", "nobody hears", "incident is nobody's", "town is as ever", "5 m pass", "ana hears by mail",
+    "timeline says Assigned to ana", "5 m pass", "bo hears by mail", "bo acknowledges", "10 h pass", "nobody hears")
+
+SCENARIO(a_person_escalates_what_has_no_service_any_more,
+    "web breaks", "ana hears by mail", "town is without web", "ana acknowledges", "ana escalates",
+    "fallback hears by tty", "timeline says no policy any more", "ana escalates", "fallback hears by tty",
+    "bo resolves", "ana hears all is well by mail", "fallback hears all is well by tty")
+
 /* clang-format on */
 
 int main(void)
@@ -466,6 +514,8 @@ int main(void)
 		cmocka_unit_test(resolves_itself_when_it_is_silent),
 		cmocka_unit_test(rules_fire_and_are_proven_by_it),
 		cmocka_unit_test(two_alerts_two_incidents),
+		cmocka_unit_test(a_service_that_is_gone_does_not_end_it_silently),
+		cmocka_unit_test(a_person_escalates_what_has_no_service_any_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
