@@ -26,13 +26,13 @@ static const struct v2_case v2_cases[] = {
 	           ",\"unknown\":[1,{\"x\":null}],\"client\":null,\"images\":null}"),
 	    NULL, false },
 	{ STR_INIT("{" KEY TRIGGER "\"payload\":{\"summary\":\"s\",\"source\":\"h\",\"severity\":"
-	                           "\"info\",\"timestamp\":\"2015-07-17T08:42:58.315+0000\","
+	           "\"info\",\"timestamp\":\"2015-07-17T08:42:58.315+0000\","
 	           "\"custom_details\":{\"a\":[]}},\"links\":[{\"href\":\"http://"
 	           "x\",\"text\":\"t\"}],\"images\":[{\"src\":\"https://x\"}]}"),
 	    NULL, false },
 	{ STR_INIT("{" KEY "\"event_action\":\"resolve\",\"dedup_key\":\"k\"}"), NULL, false },
 	{ STR_INIT("{" KEY "\"event_action\":\"acknowledge\",\"dedup_key\":\"k\",\"payload\":{"
-	                   "\"summary\":5,\"severity\":\"nonsense\"}}"),
+	           "\"summary\":5,\"severity\":\"nonsense\"}}"),
 	    NULL, false },
 	{ STR_INIT(""), "JSON parse error", true },
 	{ STR_INIT("{"), "JSON parse error", true },
@@ -75,11 +75,11 @@ static const struct v2_case v2_cases[] = {
 	    "'info')",
 	    false },
 	{ STR_INIT("{" KEY TRIGGER "\"payload\":{\"summary\":\"s\",\"source\":\"h\",\"severity\":"
-	                           "\"info\",\"timestamp\":\"yesterday\"}}"),
+	           "\"info\",\"timestamp\":\"yesterday\"}}"),
 	    "'payload.timestamp' is not an ISO 8601 time (such as 2015-07-17T08:42:58.315+0000)",
 	    false },
 	{ STR_INIT("{" KEY TRIGGER "\"payload\":{\"summary\":\"s\",\"source\":\"h\",\"severity\":"
-	                           "\"info\",\"component\":7}}"),
+	           "\"info\",\"component\":7}}"),
 	    "'payload.component' must be a string", false },
 	{ STR_INIT("{" KEY TRIGGER PAYLOAD ",\"links\":{}}"), "'links' must be an array", false },
 	{ STR_INIT("{" KEY TRIGGER PAYLOAD ",\"links\":[{\"text\":\"t\"}]}"),
@@ -127,10 +127,9 @@ static void test_v2_fields(void **state)
 {
 	struct record rec;
 	struct event_errors errors;
-	struct str body = STR(
-	    "{" KEY TRIGGER "\"dedup_key\":\"srv01/"
-	                    "HTTP\",\"client\":\"mon\",\"payload\":{\"summary\":\"disk \\u00e9\","
-	    "\"source\":\"h1\",\"severity\":\"warning\"}}");
+	struct str body = STR("{" KEY TRIGGER "\"dedup_key\":\"srv01/"
+	                      "HTTP\",\"client\":\"mon\",\"payload\":{\"summary\":\"disk \\u00e9\","
+	                      "\"source\":\"h1\",\"severity\":\"warning\"}}");
 	(void)state;
 	assert_int_equal(event_read_v2(arena, body, &random_bytes, &rec, &errors), OK);
 	assert_int_equal(rec.type, RECORD_EVENT);
@@ -194,7 +193,7 @@ static void test_change(void **state)
 	(void)state;
 	assert_int_equal(event_read_change(arena,
 	                     STR("{" KEY "\"payload\":{\"summary\":\"deployed\",\"timestamp\":"
-	                                 "\"1970-01-01T00:00:01Z\"}}"),
+	                         "\"1970-01-01T00:00:01Z\"}}"),
 	                     now, &rec, &errors),
 	    OK);
 	assert_int_equal(rec.type, RECORD_CHANGE);

@@ -193,8 +193,9 @@ enum err job_directory(struct job *job, struct worker *worker, const struct dire
 
 /* ---- workers ---- */
 
-#define START_PATIENCE SPAN_S(10) /* after our own start the engine may still be making the store \
-	                           */
+#define START_PATIENCE                                                             \
+	SPAN_S(10) /* after our own start the engine may still be making the store \
+	            */
 #define START_LOOK_MS 20
 
 enum err worker_reader(struct worker *worker, struct control_reader **ret_reader)

@@ -569,7 +569,9 @@ static bool queries_right(struct call *call, const struct record_resource *res, 
 	jw_key(&q.w, STR("errors"));
 	jw_open(&q.w, '[');
 	for (uint32_t i = 0; i < count && e == OK; i++) {
-		struct conf_document d = { .kind = res[i].kind, .name = res[i].name, .body = res[i].body };
+		struct conf_document d = {
+			.kind = res[i].kind, .name = res[i].name, .body = res[i].body
+		};
 		q.resource = &res[i];
 		if (!res[i].remove)
 			e = conf_document_queries(q.a, &d, query_see, &q);
@@ -579,7 +581,8 @@ static bool queries_right(struct call *call, const struct record_resource *res, 
 	jw_close(&q.w, ']');
 	jw_close(&q.w, '}');
 	if (e != OK || b.err != OK)
-		call_busy(call, STR("the resources are too large to be checked: send fewer at once"));
+		call_busy(
+		    call, STR("the resources are too large to be checked: send fewer at once"));
 	else if (q.count)
 		call_json(call, 422, buf_str(&b));
 	buf_free(&b);

@@ -166,11 +166,11 @@ static void judge_store(struct status *s)
 	                         (unsigned long long)p->broken, (unsigned long long)p->open,
 	                         STR_ARG(id_str(&p->first_broken))));
 	add(s, STR("on call"), p->nobody == 0, -1,
-	    p->nobody == 0
-	        ? STR("no open incident was without somebody on call")
-	        : arena_printf(s->arena,
-	              "%llu triggered incidents found nobody on call: the fallback contacts were paged",
-	              (unsigned long long)p->nobody));
+	    p->nobody == 0 ? STR("no open incident was without somebody on call")
+	                   : arena_printf(s->arena,
+	                         "%llu triggered incidents found nobody on call: the fallback "
+	                         "contacts were paged",
+	                         (unsigned long long)p->nobody));
 	int64_t oldest =
 	    l->counts.outbox_oldest.ns ? wall_sub(s->at, l->counts.outbox_oldest).ns : 0;
 	add(s, STR("outbox"), oldest <= OUTBOX_STALE.ns, oldest,

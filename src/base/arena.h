@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One lifetime for many small things: a request, a message, a rule evaluation. Everything is freed
- * at once; nothing in an arena may be stored outside its lifetime. A byte limit is mandatory, and the
- * error is sticky (`arena_err`).
+ * at once; nothing in an arena may be stored outside its lifetime. A byte limit is mandatory, and
+ * the error is sticky (`arena_err`).
  */
 #pragma once
 #include "base/mem.h"

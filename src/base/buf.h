@@ -26,11 +26,14 @@ void buf_add_c(struct buf *b, const char *z);
 void buf_add_char(struct buf *b, char c);
 void buf_add_u64(struct buf *b, uint64_t v);
 void buf_add_i64(struct buf *b, int64_t v);
-/* Shortest text that reads back as the same double; +Inf, -Inf and NaN as Prometheus writes them. */
+/* Shortest text that reads back as the same double; +Inf, -Inf and NaN as Prometheus writes them.
+ */
 void buf_add_f64(struct buf *b, double v);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
-/* Room for n more bytes to be written at the returned place, then buf_grew(b, used). NULL on error. */
+void buf_vprintf(struct buf *b, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+/* Room for n more bytes to be written at the returned place, then buf_grew(b, used). NULL on error.
+ */
 char *buf_reserve(struct buf *b, size_t n);
 void buf_grew(struct buf *b, size_t n);
 /* Removes the first n bytes (n <= len). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Fixed-layout binary writing and reading, little endian, for our own messages and files. Both are
- * sticky: after the first failure each call is a no-op (reads give zero / empty) and the end is asked
- * once. A str is a u32 length and its bytes; reads borrow from the input.
+ * sticky: after the first failure each call is a no-op (reads give zero / empty) and the end is
+ * asked once. A str is a u32 length and its bytes; reads borrow from the input.
  */
 #pragma once
 #include "base/buf.h"
@@ -15,7 +15,7 @@ void put_u64(struct buf *b, uint64_t v);
 void put_i64(struct buf *b, int64_t v);
 void put_f64(struct buf *b, double v);
 void put_str(struct buf *b, struct str s);
-void put_varint(struct buf *b, uint64_t v);   /* LEB128 */
+void put_varint(struct buf *b, uint64_t v); /* LEB128 */
 void put_zigzag(struct buf *b, int64_t v);
 
 struct rd {

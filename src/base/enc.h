@@ -15,6 +15,7 @@ void enc_percent(struct buf *b, struct str s);
 /* &, <, >, ", ' as entities: safe in HTML text and quoted attributes. */
 void enc_html(struct buf *b, struct str s);
 must_check enum err dec_hex(struct str s, struct buf *ret_bytes);
-must_check enum err dec_base64(struct str s, struct buf *ret_bytes);    /* padding optional, both alphabets */
+must_check enum err dec_base64(
+    struct str s, struct buf *ret_bytes); /* padding optional, both alphabets */
 /* plus_is_blank for form bodies and query strings. */
 must_check enum err dec_percent(struct arena *a, struct str s, bool plus_is_blank, struct str *ret);

@@ -6,7 +6,9 @@
 #pragma once
 #include "base/str.h"
 
-struct hash128 { uint64_t lo, hi; };
+struct hash128 {
+	uint64_t lo, hi;
+};
 uint64_t hash64(struct str s, uint64_t seed);
 struct hash128 hash128(struct str s, uint64_t seed);
 /* XXH64 with seed 0: only where others' rules ask for it. */

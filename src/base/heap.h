@@ -10,8 +10,8 @@
 
 struct heap_node {
 	int64_t key;
-	uint64_t tie;   /* orders equal keys, so that the order is the same in every run */
-	size_t place;   /* 1-based; 0 = not in a heap */
+	uint64_t tie; /* orders equal keys, so that the order is the same in every run */
+	size_t place; /* 1-based; 0 = not in a heap */
 };
 
 struct heap {
@@ -24,6 +24,6 @@ struct heap heap_make(const struct mem *mem, size_t limit);
 void heap_free(struct heap *h);
 must_check enum err heap_add(struct heap *h, struct heap_node *node); /* node->place must be 0 */
 struct heap_node *heap_min(const struct heap *h);                     /* NULL when empty */
-void heap_remove(struct heap *h, struct heap_node *node);             /* node->place must not be 0 */
+void heap_remove(struct heap *h, struct heap_node *node); /* node->place must not be 0 */
 /* Reserve so that the next `count` adds cannot fail. */
 must_check enum err heap_reserve(struct heap *h, size_t count);

@@ -15,8 +15,11 @@ struct str {
 };
 
 #define STR(lit) ((struct str){ "" lit "", sizeof(lit) - 1 }) /* rejects what is not a literal */
-#define STR_INIT(lit) { "" lit "", sizeof(lit) - 1 }          /* the same, for static tables */
-#define STR_ARG(s) (int)(s).len, (s).ptr                      /* for "%.*s" */
+#define STR_INIT(lit)                      \
+	{                                  \
+		"" lit "", sizeof(lit) - 1 \
+	}                                /* the same, for static tables */
+#define STR_ARG(s) (int)(s).len, (s).ptr /* for "%.*s" */
 
 static inline struct str str_make(const char *ptr, size_t len)
 {
@@ -36,18 +39,19 @@ static inline bool str_empty(struct str s)
 }
 static inline bool str_starts(struct str s, struct str prefix)
 {
-	return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
+	return s.len >= prefix.len &&
+	       (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 static inline bool str_ends(struct str s, struct str suffix)
 {
 	return s.len >= suffix.len &&
-	    (suffix.len == 0 || memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0);
+	       (suffix.len == 0 || memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0);
 }
 /* From `from` to the end; from beyond the end gives the empty str. */
 static inline struct str str_from(struct str s, size_t from)
 {
-	return from >= s.len ? (struct str){ s.ptr ? s.ptr + s.len : "", 0 } :
-			       (struct str){ s.ptr + from, s.len - from };
+	return from >= s.len ? (struct str){ s.ptr ? s.ptr + s.len : "", 0 }
+	                     : (struct str){ s.ptr + from, s.len - from };
 }
 static inline struct str str_first(struct str s, size_t n)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * surprise(cond, "room/what"): true when a condition that should not happen did. It is survived,
- * counted per call site, and visible as quis_surprises_total{site}, on which an internal alert stands.
+ * counted per call site, and visible as quis_surprises_total{site}, on which an internal alert
+ * stands.
  */
 #pragma once
 #include <stdbool.h>
@@ -13,14 +14,14 @@ struct surprise_site {
 	uint64_t count;
 };
 
-#define surprise(cond, what_)                                                                      \
-	__extension__({                                                                            \
-		static struct surprise_site site_                                                  \
-		    __attribute__((section("quis_surprises"), used, aligned(16))) = { what_, 0 };  \
-		bool hit_ = (cond);                                                                \
-		if (__builtin_expect(hit_, 0))                                                     \
-			__atomic_fetch_add(&site_.count, 1, __ATOMIC_RELAXED);                     \
-		hit_;                                                                              \
+#define surprise(cond, what_)                                                                     \
+	__extension__({                                                                           \
+		static struct surprise_site site_                                                 \
+		    __attribute__((section("quis_surprises"), used, aligned(16))) = { what_, 0 }; \
+		bool hit_ = (cond);                                                               \
+		if (__builtin_expect(hit_, 0))                                                    \
+			__atomic_fetch_add(&site_.count, 1, __ATOMIC_RELAXED);                    \
+		hit_;                                                                             \
 	})
 
 /* The i-th call site linked into this program, or NULL past the last. */

@@ -96,9 +96,10 @@ static bool unescape(struct str s, char *to, size_t cap)
 	size_t n = 0;
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.ptr[i];
-		if (c == '\\' && i + 3 < s.len && is_octal(s.ptr[i + 1]) && is_octal(s.ptr[i + 2]) &&
-		    is_octal(s.ptr[i + 3])) {
-			int v = (s.ptr[i + 1] - '0') * 64 + (s.ptr[i + 2] - '0') * 8 + (s.ptr[i + 3] - '0');
+		if (c == '\\' && i + 3 < s.len && is_octal(s.ptr[i + 1]) &&
+		    is_octal(s.ptr[i + 2]) && is_octal(s.ptr[i + 3])) {
+			int v = (s.ptr[i + 1] - '0') * 64 + (s.ptr[i + 2] - '0') * 8 +
+			        (s.ptr[i + 3] - '0');
 			c = (char)v;
 			i += 3;
 		}
@@ -123,8 +124,9 @@ static bool seen_before(struct host_mounts *m, struct str device)
 bool host_next_mount(struct host_mounts *m, char *to, size_t cap)
 {
 	static const struct str kinds[] = { STR_INIT("ext2"), STR_INIT("ext3"), STR_INIT("ext4"),
-		STR_INIT("xfs"), STR_INIT("btrfs"), STR_INIT("zfs"), STR_INIT("f2fs"), STR_INIT("jfs"),
-		STR_INIT("reiserfs"), STR_INIT("vfat"), STR_INIT("bcachefs"), STR_INIT("overlay") };
+		STR_INIT("xfs"), STR_INIT("btrfs"), STR_INIT("zfs"), STR_INIT("f2fs"),
+		STR_INIT("jfs"), STR_INIT("reiserfs"), STR_INIT("vfat"), STR_INIT("bcachefs"),
+		STR_INIT("overlay") };
 	while (m->rest.ptr && m->rest.len) {
 		struct str line = str_cut(&m->rest, '\n');
 		struct str device = word(&line), place = word(&line), kind = word(&line);
@@ -139,7 +141,8 @@ bool host_next_mount(struct host_mounts *m, char *to, size_t cap)
 	return false;
 }
 
-static void add(struct host_sample_writer *w, struct str name, struct str label, struct str value, double v)
+static void add(
+    struct host_sample_writer *w, struct str name, struct str label, struct str value, double v)
 {
 	put_str(w->body, name);
 	put_u8(w->body, label.len ? 2 : 1);
@@ -162,7 +165,8 @@ static bool read_proc(const struct os *os, const char *path, struct buf *b)
 static void add_cpu(struct host_state *state, struct host_sample_writer *w, struct host_cpu cpu)
 {
 	if (state->has_cpu && cpu.total > state->cpu.total && cpu.busy >= state->cpu.busy) {
-		double busy = (double)(cpu.busy - state->cpu.busy) / (double)(cpu.total - state->cpu.total);
+		double busy =
+		    (double)(cpu.busy - state->cpu.busy) / (double)(cpu.total - state->cpu.total);
 		add(w, STR("cpu_busy_ratio"), STR(""), STR(""), busy > 1 ? 1 : busy);
 	}
 	state->cpu = cpu;
@@ -177,10 +181,13 @@ static void add_disks(struct host_sample_writer *w, struct str mounts_text)
 		struct statvfs fs;
 		if (statvfs(path, &fs) != 0 || fs.f_blocks == 0)
 			continue;
-		/* What an ordinary user can still write, over what he could in all: as df counts. */
+		/* What an ordinary user can still write, over what he could in all: as df counts.
+		 */
 		double used = (double)(fs.f_blocks - fs.f_bfree), left = (double)fs.f_bavail;
-		add(w, STR("disk_free_ratio"), STR("mount"), str_c(path), left / (used + left > 0 ? used + left : 1));
-		add(w, STR("disk_free_bytes"), STR("mount"), str_c(path), left * (double)fs.f_frsize);
+		add(w, STR("disk_free_ratio"), STR("mount"), str_c(path),
+		    left / (used + left > 0 ? used + left : 1));
+		add(w, STR("disk_free_bytes"), STR("mount"), str_c(path),
+		    left * (double)fs.f_frsize);
 	}
 }
 
@@ -206,7 +213,8 @@ void host_collect(const struct os *os, struct host_state *state, struct host_sam
 		failed++;
 	if (read_proc(os, "/proc/meminfo", &b) && host_read_meminfo(buf_str(&b), &memory) == OK) {
 		add(w, STR("memory_total_bytes"), STR(""), STR(""), (double)memory.total_bytes);
-		add(w, STR("memory_available_bytes"), STR(""), STR(""), (double)memory.available_bytes);
+		add(w, STR("memory_available_bytes"), STR(""), STR(""),
+		    (double)memory.available_bytes);
 		add(w, STR("memory_available_ratio"), STR(""), STR(""),
 		    (double)memory.available_bytes / (double)memory.total_bytes);
 		if (memory.swap_total_bytes)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * This machine from inside: load, processors, memory, file systems, network, as samples. The texts of /proc
- * are read by pure functions; host_collect does the reading. Formats: proc(5), Linux 4.18 and later.
+ * This machine from inside: load, processors, memory, file systems, network, as samples. The texts
+ * of /proc are read by pure functions; host_collect does the reading. Formats: proc(5), Linux 4.18
+ * and later.
  */
 #pragma once
 #include "base/buf.h"
@@ -11,7 +12,8 @@
 #define HOST_MOUNTS_MAX 32
 
 struct host_cpu {
-	uint64_t busy, total; /* clock ticks over all processors since start; waiting for disks is not busy */
+	uint64_t busy,
+	    total; /* clock ticks over all processors since start; waiting for disks is not busy */
 };
 struct host_memory {
 	uint64_t total_bytes, available_bytes, swap_total_bytes, swap_free_bytes;
@@ -22,8 +24,9 @@ must_check enum err host_read_loadavg(struct str text, double ret_load[3]);
 /* The first line "cpu  u n s i w q sq st ..." of /proc/stat. */
 must_check enum err host_read_stat(struct str text, struct host_cpu *ret);
 must_check enum err host_read_meminfo(struct str text, struct host_memory *ret);
-/* The next mount point of a real file system in /proc/self/mounts (octal escapes undone into `to`); false at
- * the end. Pseudo file systems, and mounts of one device after its first, are passed over. */
+/* The next mount point of a real file system in /proc/self/mounts (octal escapes undone into `to`);
+ * false at the end. Pseudo file systems, and mounts of one device after its first, are passed over.
+ */
 struct host_mounts {
 	struct str rest;
 	struct str seen[HOST_MOUNTS_MAX];
@@ -37,9 +40,9 @@ struct host_state {
 	bool has_cpu;
 };
 struct host_sample_writer {
-	struct buf *body;  /* of MSG_SAMPLES */
+	struct buf *body; /* of MSG_SAMPLES */
 	uint32_t count;
-	struct str host;   /* value of the label host */
+	struct str host; /* value of the label host */
 };
 /* Appends the samples of now to w. What cannot be read is left out and counted in *ret_failed. */
 void host_collect(const struct os *os, struct host_state *state, struct host_sample_writer *w,

@@ -22,7 +22,8 @@ static void stat_line(void **state)
 {
 	(void)state;
 	struct host_cpu cpu;
-	assert_int_equal(host_read_stat(STR("cpu  10 1 20 1000 50 2 3 4 5 6\ncpu0 1 1 1 1\n"), &cpu), OK);
+	assert_int_equal(
+	    host_read_stat(STR("cpu  10 1 20 1000 50 2 3 4 5 6\ncpu0 1 1 1 1\n"), &cpu), OK);
 	assert_int_equal(cpu.total, 1090);
 	assert_int_equal(cpu.busy, 40);
 	assert_int_equal(host_read_stat(STR("cpu0 1 2 3 4\n"), &cpu), ERR_INPUT);
@@ -34,23 +35,25 @@ static void meminfo(void **state)
 {
 	(void)state;
 	struct host_memory m;
-	struct str text = STR("MemTotal:       1000 kB\nMemFree: 1 kB\nMemAvailable:    250 kB\nSwapTotal: 8 kB\nSwapFree: 2 kB\n");
+	struct str text = STR("MemTotal:       1000 kB\nMemFree: 1 kB\nMemAvailable:    250 "
+	                      "kB\nSwapTotal: 8 kB\nSwapFree: 2 kB\n");
 	assert_int_equal(host_read_meminfo(text, &m), OK);
 	assert_int_equal(m.total_bytes, 1024000);
 	assert_int_equal(m.available_bytes, 256000);
 	assert_int_equal(m.swap_free_bytes, 2048);
 	assert_int_equal(host_read_meminfo(STR("MemFree: 1 kB\n"), &m), ERR_INPUT);
-	assert_int_equal(host_read_meminfo(STR("MemTotal: 99999999999999999999 kB\n"), &m), ERR_INPUT);
+	assert_int_equal(
+	    host_read_meminfo(STR("MemTotal: 99999999999999999999 kB\n"), &m), ERR_INPUT);
 }
 
 static void mounts(void **state)
 {
 	(void)state;
 	struct host_mounts m = { .rest = STR("proc /proc proc rw 0 0\n"
-					     "/dev/a / ext4 rw 0 0\n"
-					     "/dev/a /var/bind ext4 rw 0 0\n"
-					     "tmpfs /run tmpfs rw 0 0\n"
-					     "/dev/b /mnt/my\\040disk xfs rw 0 0\n") };
+		                             "/dev/a / ext4 rw 0 0\n"
+		                             "/dev/a /var/bind ext4 rw 0 0\n"
+		                             "tmpfs /run tmpfs rw 0 0\n"
+		                             "/dev/b /mnt/my\\040disk xfs rw 0 0\n") };
 	char path[64];
 	assert_true(host_next_mount(&m, path, sizeof path));
 	assert_string_equal(path, "/");

@@ -269,7 +269,8 @@ static const struct conf_field install_fields[] = {
 	    .choices = metrics_words,
 	    .choice_count = ARRAY_COUNT(metrics_words),
 	    .default_ = S("loopback"),
-	    .meaning = S("who may use the Prometheus API and remote write without a token: programs on this machine "
+	    .meaning = S("who may use the Prometheus API and remote write without a token: "
+	                 "programs on this machine "
 	                 "(as with StatsD), or nobody") },
 };
 const struct conf_table conf_install_table = { TABLE("quis.yaml", install_fields),

@@ -41,7 +41,7 @@ struct conf_install {
 	struct span retention; /* 0 = for ever */
 	uint64_t series_limit;
 	struct str user, host; /* host empty: the machine's own name */
-	bool metrics_open; /* the Prometheus API needs no token from loopback */
+	bool metrics_open;     /* the Prometheus API needs no token from loopback */
 	const struct conf_token *tokens;
 	size_t token_count;
 	const struct conf_provider *providers;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See loop.h. epoll level-triggered; each descriptor's epoll data carries the loop_io's address, and an
- * event of one that was removed in the same turn is dropped by looking it up in the turn's list, which
- * loop_io_remove clears. Timers are a heap keyed by due time with the order of setting as the tie.
+ * See loop.h. epoll level-triggered; each descriptor's epoll data carries the loop_io's address,
+ * and an event of one that was removed in the same turn is dropped by looking it up in the turn's
+ * list, which loop_io_remove clears. Timers are a heap keyed by due time with the order of setting
+ * as the tie.
  */
 #include "loop/loop.h"
 #include <assert.h>
@@ -91,13 +92,15 @@ struct wall loop_wall(const struct loop *loop)
 
 static uint32_t to_epoll(unsigned events)
 {
-	return ((events & LOOP_READ) ? EPOLLIN | EPOLLRDHUP : 0u) | ((events & LOOP_WRITE) ? EPOLLOUT : 0u);
+	return ((events & LOOP_READ) ? EPOLLIN | EPOLLRDHUP : 0u) |
+	       ((events & LOOP_WRITE) ? EPOLLOUT : 0u);
 }
 
 static unsigned from_epoll(uint32_t events)
 {
 	return ((events & (EPOLLIN | EPOLLRDHUP)) ? LOOP_READ : 0u) |
-	    ((events & EPOLLOUT) ? LOOP_WRITE : 0u) | ((events & (EPOLLHUP | EPOLLERR)) ? LOOP_HANGUP : 0u);
+	       ((events & EPOLLOUT) ? LOOP_WRITE : 0u) |
+	       ((events & (EPOLLHUP | EPOLLERR)) ? LOOP_HANGUP : 0u);
 }
 
 enum err loop_io_add(struct loop *loop, struct loop_io *io, unsigned events)
@@ -246,11 +249,12 @@ static int wait_ms(const struct loop *l, struct span max_wait)
 
 static void fire_timers(struct loop *l)
 {
-	/* Only those set before this turn's firing began: a timer that sets itself to now waits a turn. */
+	/* Only those set before this turn's firing began: a timer that sets itself to now waits a
+	 * turn. */
 	uint64_t order_end = l->timer_order;
 	struct heap_node *node;
 	while (!l->stopping && (node = heap_min(&l->timers)) != NULL && node->key <= l->now.ns &&
-	    node->tie < order_end) {
+	       node->tie < order_end) {
 		struct loop_timer *timer = container_of(node, struct loop_timer, node);
 		heap_remove(&l->timers, node);
 		timer->fire(timer);

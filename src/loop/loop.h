@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One loop per process: descriptors (epoll), timers, wake-ups from threads, signals, child exits. One
- * turn has one `now`; handlers run to completion on the loop's own thread; nothing in them blocks. All
- * functions are for that thread but loop_wake_up.
+ * One loop per process: descriptors (epoll), timers, wake-ups from threads, signals, child exits.
+ * One turn has one `now`; handlers run to completion on the loop's own thread; nothing in them
+ * blocks. All functions are for that thread but loop_wake_up.
  */
 #pragma once
 #include "base/heap.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tests of the loop: order of timers, removal within a turn, wake-ups from a thread. Time is steered by an
- * os of our own where order matters.
+ * Tests of the loop: order of timers, removal within a turn, wake-ups from a thread. Time is
+ * steered by an os of our own where order matters.
  */
 #include "loop/loop.h"
 #include <pthread.h>
@@ -49,7 +49,9 @@ static void timers_fire_in_order(void **state)
 	int log[8], count = 0;
 	struct noted n[4];
 	for (int i = 0; i < 4; i++)
-		n[i] = (struct noted){ .timer.fire = note, .log = log, .log_count = &count, .number = i, .loop = l };
+		n[i] = (struct noted){
+			.timer.fire = note, .log = log, .log_count = &count, .number = i, .loop = l
+		};
 	loop_timer_set(l, &n[0].timer, (struct mono){ 30 });
 	loop_timer_set(l, &n[1].timer, (struct mono){ 10 });
 	loop_timer_set(l, &n[2].timer, (struct mono){ 10 });

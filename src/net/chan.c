@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See chan.h. Two byte buffers; what is sent in a turn leaves in one write at the turn's end (a timer set
- * to now) or when the socket takes more. The credit that a handler gives back is gathered and returned as
- * one small message per class and turn; credit messages themselves need none, so they always flow.
+ * See chan.h. Two byte buffers; what is sent in a turn leaves in one write at the turn's end (a
+ * timer set to now) or when the socket takes more. The credit that a handler gives back is gathered
+ * and returned as one small message per class and turn; credit messages themselves need none, so
+ * they always flow.
  */
 #include "net/chan.h"
 #include "base/codec.h"
@@ -25,8 +26,8 @@ struct chan {
 	struct loop_timer flush;
 	struct buf in, out;
 	size_t in_at, out_at;
-	uint32_t credit[CREDIT_CLASS_COUNT];   /* how many we may send */
-	uint32_t held[CREDIT_CLASS_COUNT];     /* received and not yet given back */
+	uint32_t credit[CREDIT_CLASS_COUNT];    /* how many we may send */
+	uint32_t held[CREDIT_CLASS_COUNT];      /* received and not yet given back */
 	uint32_t to_return[CREDIT_CLASS_COUNT]; /* to be given back at the turn's end */
 	bool ran_out[CREDIT_CLASS_COUNT];
 	bool dispatching, closed, dead;
@@ -36,8 +37,8 @@ struct chan {
 static void io_ready(struct loop_io *io, unsigned events);
 static void flush_fire(struct loop_timer *timer);
 
-enum err chan_open(const struct mem *mem, struct loop *loop, int fd, const struct chan_handler *handler,
-    void *context, struct chan **ret_chan)
+enum err chan_open(const struct mem *mem, struct loop *loop, int fd,
+    const struct chan_handler *handler, void *context, struct chan **ret_chan)
 {
 	assert(handler->message && handler->gone);
 	struct chan *c = mem_new(mem, 1, sizeof *c);
@@ -89,8 +90,8 @@ void chan_close(struct chan **chan)
 	assert(!c->closed);
 	/* What was queued in this turn still leaves, as far as the socket takes it. */
 	if (!c->dead && c->out.len > c->out_at)
-		ignore_err(loop_os(c->loop)->send(loop_os(c->loop), c->io.fd, c->out.ptr + c->out_at,
-			       c->out.len - c->out_at),
+		ignore_err(loop_os(c->loop)->send(loop_os(c->loop), c->io.fd,
+		               c->out.ptr + c->out_at, c->out.len - c->out_at),
 		    "the other end learns the rest from its own record");
 	stop_io(c);
 	c->closed = true;
@@ -242,7 +243,8 @@ static bool take_credit(struct chan *c, struct str body)
 	struct rd r = rd_make(body);
 	uint8_t cls = rd_u8(&r);
 	uint32_t count = rd_u32(&r);
-	if (rd_done(&r) != OK || cls >= CREDIT_CLASS_COUNT || count > credit_window[cls] - c->credit[cls])
+	if (rd_done(&r) != OK || cls >= CREDIT_CLASS_COUNT ||
+	    count > credit_window[cls] - c->credit[cls])
 		return false;
 	c->credit[cls] += count;
 	if (c->ran_out[cls]) {
@@ -282,7 +284,8 @@ static bool dispatch_one(struct chan *c, const char **ret_why)
 		*ret_why = "more messages than the credit allows";
 		return false;
 	}
-	if (c->handler->message(c->context, c, (enum msg_type)head.type, head.id, body) && !c->closed)
+	if (c->handler->message(c->context, c, (enum msg_type)head.type, head.id, body) &&
+	    !c->closed)
 		chan_release(c, cls, 1);
 	return true;
 }

@@ -19,7 +19,8 @@ struct side {
 	bool hold, close_in_handler;
 };
 
-static bool on_message(void *context, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
+static bool on_message(
+    void *context, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
 {
 	struct side *s = context;
 	(void)type;
@@ -63,8 +64,10 @@ static void world_open_on(struct world *w, const struct os *os)
 	*w = (struct world){ 0 };
 	assert_int_equal(loop_open(&mem_system, os, &w->loop), OK);
 	assert_int_equal(fdpass_pair(true, w->ends), OK);
-	assert_int_equal(chan_open(&mem_system, w->loop, w->ends[0], &handler, &w->a, &w->a.chan), OK);
-	assert_int_equal(chan_open(&mem_system, w->loop, w->ends[1], &handler, &w->b, &w->b.chan), OK);
+	assert_int_equal(
+	    chan_open(&mem_system, w->loop, w->ends[0], &handler, &w->a, &w->a.chan), OK);
+	assert_int_equal(
+	    chan_open(&mem_system, w->loop, w->ends[1], &handler, &w->b, &w->b.chan), OK);
 }
 
 static void world_open(struct world *w)
@@ -175,7 +178,8 @@ static void large_messages_pass_whole(void **state)
 	world_close(&w);
 }
 
-/* Whatever call fails, and for good: what arrived arrived in order, and each side whose channel is dead was told. */
+/* Whatever call fails, and for good: what arrived arrived in order, and each side whose channel is
+ * dead was told. */
 static void every_send_and_recv_may_fail(void **state)
 {
 	(void)state;

@@ -2,9 +2,9 @@
  *
  * The child's side of the parent's protocol. See child.h.
  *
- * The first CONFIG starts the role: account, sandbox, watchdog, open(), READY. PEER and LISTEN that come earlier wait
- * (their descriptors are kept) until the role is open. When the parent is gone, so is the role: a role
- * without its parent cannot be seen or restarted.
+ * The first CONFIG starts the role: account, sandbox, watchdog, open(), READY. PEER and LISTEN that
+ * come earlier wait (their descriptors are kept) until the role is open. When the parent is gone,
+ * so is the role: a role without its parent cannot be seen or restarted.
  */
 #include "net/child.h"
 #include "os/linux/fdpass.h"
@@ -87,7 +87,8 @@ void child_log(struct child *child, const char *level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof line, format, args);
 	va_end(args);
-	fprintf(stderr, "quisd: %.*s: %s: %s\n", STR_ARG(role_name[child->body->role]), level, line);
+	fprintf(
+	    stderr, "quisd: %.*s: %s: %s\n", STR_ARG(role_name[child->body->role]), level, line);
 }
 
 static void send_control(const struct control *control)
@@ -96,7 +97,8 @@ static void send_control(const struct control *control)
 	control_encode(&b, control);
 	if (b.err == OK) {
 		enum err e = fdpass_send(CONTROL_FD, buf_str(&b), NULL, 0);
-		ignore_err(e, "a full queue means that the parent is behind; the next beat tells again");
+		ignore_err(
+		    e, "a full queue means that the parent is behind; the next beat tells again");
 	}
 	buf_free(&b);
 }
@@ -133,7 +135,8 @@ void child_exit(struct child *child, int code)
 
 /* Channels */
 
-static bool peer_message(void *context, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
+static bool peer_message(
+    void *context, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
 {
 	struct peer_end *end = context;
 	return end->child->body->message(end->child->self, end->role, chan, type, id, body);
@@ -204,7 +207,8 @@ static enum err read_slice(int fd, struct arena **ret_arena, const struct json *
 		e = arena_open(&mem_system, SLICE_ARENA_MAX, &arena);
 	if (e == OK) {
 		struct str kept = arena_str(arena, buf_str(&text));
-		e = kept.ptr ? json_read(arena, kept, JSON_DEPTH_MAX, ret_json, NULL) : arena_err(arena);
+		e = kept.ptr ? json_read(arena, kept, JSON_DEPTH_MAX, ret_json, NULL)
+		             : arena_err(arena);
 	}
 	/* The slice may hold secrets. */
 	if (text.ptr)
@@ -229,7 +233,8 @@ static enum err enter_sandbox(struct child *child)
 	for (size_t i = 0; i < child->sandbox->path_count; i++) {
 		paths[i] = child->sandbox->paths[i];
 		if (paths[i].path[0] == '@') {
-			struct str full = arena_printf(arena, "%s%s", child->data_dir, paths[i].path + 1);
+			struct str full =
+			    arena_printf(arena, "%s%s", child->data_dir, paths[i].path + 1);
 			if (!full.ptr) {
 				arena_close(&arena);
 				return ERR_NOMEM;
@@ -260,8 +265,8 @@ static void take_waiting(struct child *child)
 	child->waiting_count = 0;
 }
 
-/* The watchdog does not share the loop: it sees the loop's turns stand still while the beat timer should turn
- * it each second, and ends the process with a trace; the parent starts it again. */
+/* The watchdog does not share the loop: it sees the loop's turns stand still while the beat timer
+ * should turn it each second, and ends the process with a trace; the parent starts it again. */
 static void *watchdog(void *arg)
 {
 	struct child *child = arg;
@@ -276,7 +281,8 @@ static void *watchdog(void *arg)
 		}
 		uint64_t turns = loop_turns(child->loop);
 		int64_t now = os_linux.mono(&os_linux).ns;
-		if (turns != seen || now - looked > 3 * NS_PER_S) { /* or this thread stood still as well */
+		if (turns != seen ||
+		    now - looked > 3 * NS_PER_S) { /* or this thread stood still as well */
 			seen = turns;
 			since = now;
 		} else if (now - since > STUCK_TURNS_S * NS_PER_S) {
@@ -307,12 +313,13 @@ static void start(struct child *child, const struct control *control, const stru
 {
 	bool dropped = false;
 	if (proc_drop_to(control->name, &dropped) != OK) {
-		child_log(child, "error", "event=cannot-leave-root user=%.*s", STR_ARG(control->name));
+		child_log(
+		    child, "error", "event=cannot-leave-root user=%.*s", STR_ARG(control->name));
 		child_exit(child, 70);
 		return;
 	}
-	/* Changing the account cleared it. Roles are safe to kill at any instant; two generations of them on
-	 * one data directory are not. */
+	/* Changing the account cleared it. Roles are safe to kill at any instant; two generations
+	 * of them on one data directory are not. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	enum err e = enter_sandbox(child);
 	if (e == OK)
@@ -320,7 +327,8 @@ static void start(struct child *child, const struct control *control, const stru
 	if (e == OK)
 		e = child->body->open(child, config, &child->self);
 	if (e != OK) {
-		child_log(child, "error", "event=cannot-start why=\"%s\" errno=\"%s\"", err_text(e), strerror(errno));
+		child_log(child, "error", "event=cannot-start why=\"%s\" errno=\"%s\"", err_text(e),
+		    strerror(errno));
 		child_exit(child, 71);
 		return;
 	}
@@ -447,8 +455,8 @@ static void set_signals(void)
 	struct sigaction on_crash = { .sa_handler = crash, .sa_flags = (int)SA_RESETHAND };
 	for (size_t i = 0; i < ARRAY_COUNT(crashes); i++)
 		sigaction(crashes[i], &on_crash, NULL);
-	/* The terminal's ^C and a service manager's SIGTERM reach the whole group: the parent alone decides, and
-	 * tells by STOP. */
+	/* The terminal's ^C and a service manager's SIGTERM reach the whole group: the parent alone
+	 * decides, and tells by STOP. */
 	struct sigaction ignored = { .sa_handler = SIG_IGN };
 	sigaction(SIGINT, &ignored, NULL);
 	sigaction(SIGTERM, &ignored, NULL);
@@ -463,7 +471,8 @@ int child_main(const struct role_body *body, const struct sandbox *sandbox)
 	if (!child)
 		return 71;
 	void *warm[1];
-	backtrace(warm, 1); /* loads what the crash handler needs, while the file system can be read */
+	backtrace(
+	    warm, 1); /* loads what the crash handler needs, while the file system can be read */
 	set_signals();
 	child->body = body;
 	child->sandbox = sandbox;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Time zones: a reader of TZif bytes (RFC 8536, version 2 and later with the POSIX footer). Pure: the
- * bytes come from the caller (os reads /usr/share/zoneinfo).
+ * Time zones: a reader of TZif bytes (RFC 8536, version 2 and later with the POSIX footer). Pure:
+ * the bytes come from the caller (os reads /usr/share/zoneinfo).
  */
 #pragma once
 #include "base/arena.h"
@@ -17,6 +17,7 @@ int32_t zone_offset(const struct zone *zone, struct wall t);
 struct civil zone_local(const struct zone *zone, struct wall t);
 /* The first and the last instant whose local time is c. For a time that does not exist both are the
  * instant of the change that skipped it. Seconds precision. */
-void zone_instants(const struct zone *zone, struct civil c, struct wall *ret_first, struct wall *ret_last);
+void zone_instants(
+    const struct zone *zone, struct civil c, struct wall *ret_first, struct wall *ret_last);
 /* A name that is safe as a path below the zone folder: Area/City with [A-Za-z0-9_+-] parts. */
 bool zone_name_valid(struct str name);

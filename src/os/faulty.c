@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The failing os: counts the chosen calls and fails from the fail_at-th on. Everything else goes to the
- * real one.
+ * The failing os: counts the chosen calls and fails from the fail_at-th on. Everything else goes to
+ * the real one.
  */
 #include "os/faulty.h"
 #include <assert.h>
@@ -112,7 +112,8 @@ static ssize_t faulty_recv(const struct os *os, int fd, void *ptr, size_t len)
 	return fails(f, OS_RECV) ? -1 : f->real->recv(f->real, fd, ptr, len);
 }
 
-void os_faulty_init(struct os_faulty *f, const struct os *real, unsigned mask, size_t fail_at, int error)
+void os_faulty_init(
+    struct os_faulty *f, const struct os *real, unsigned mask, size_t fail_at, int error)
 {
 	assert(real && error > 0);
 	*f = (struct os_faulty){

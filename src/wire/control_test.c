@@ -33,9 +33,11 @@ static void round_trip(void **state)
 		if (type == CONTROL_BEAT)
 			assert_true(str_eq(got.text, c.text) && got.ok && got.lag.ns == c.lag.ns);
 		if (type == CONTROL_ROLES)
-			assert_true(str_eq(got.roles[ROLE_ENGINE].last_end, STR("killed by signal 9")));
+			assert_true(
+			    str_eq(got.roles[ROLE_ENGINE].last_end, STR("killed by signal 9")));
 		for (size_t cut = 0; cut < b.len; cut++)
-			assert_int_equal(control_decode(str_first(buf_str(&b), cut), &got), ERR_INPUT);
+			assert_int_equal(
+			    control_decode(str_first(buf_str(&b), cut), &got), ERR_INPUT);
 		buf_add_char(&b, 'x');
 		assert_int_equal(control_decode(buf_str(&b), &got), ERR_INPUT);
 		buf_free(&b);

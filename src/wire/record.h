@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inbox records as bytes (model/record.h has the structs). Little endian, versioned by the first byte;
- * an unknown version or type is refused. Also the form in which web hands inputs to the engine.
+ * Inbox records as bytes (model/record.h has the structs). Little endian, versioned by the first
+ * byte; an unknown version or type is refused. Also the form in which web hands inputs to the
+ * engine.
  */
 #pragma once
 #include "base/arena.h"

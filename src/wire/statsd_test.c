@@ -92,7 +92,8 @@ static void plain_lines(void **state)
 	reads_as("a:123456789012345|c", "c a 123456789012345");
 	reads_as("a:1234567890123456|c", "c a 1234567890123456");
 	reads_as("a:1|ms\na:2|h\na:3|d\na:4|g\na:5|s", "m a 1; h a 2; h a 3; g a 4; s a 5");
-	reads_as("a:1|m\na:1|mx\na:1|cc\na:1|", "bad illegal_type; bad illegal_type; bad illegal_type; bad illegal_type");
+	reads_as("a:1|m\na:1|mx\na:1|cc\na:1|",
+	    "bad illegal_type; bad illegal_type; bad illegal_type; bad illegal_type");
 	reads_as("a\nb:1|c", "bad malformed_line; c b 1");
 	reads_as("_a:1|c\n_e{:1|c", "c _a 1; bad malformed_event");
 	reads_as("a:1|c\r\n\n\nb:2|c\n", "c a 1; c b 2");

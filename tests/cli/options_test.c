@@ -146,7 +146,8 @@ static void too_many_are_refused(void **state)
 		for (size_t i = 1; i < ARRAY_COUNT(words); i++)
 			words[i] = kind ? flag : word;
 		struct buf error = buf_make(&mem_system, 4096);
-		assert_int_equal(cli_args_read(ARRAY_COUNT(words), words, &args, &error), ERR_INPUT);
+		assert_int_equal(
+		    cli_args_read(ARRAY_COUNT(words), words, &args, &error), ERR_INPUT);
 		assert_true(error.len > 0);
 		buf_free(&error);
 	}
@@ -161,18 +162,22 @@ static void the_table_is_sound(void **state)
 		assert_non_null(c->run);
 		assert_true(c->summary[0] >= 'a' && c->summary[0] <= 'z');
 		assert_true(c->hidden || c->examples);
-		assert_true(c->arguments_min <= c->arguments_max && c->arguments_max <= CLI_VALUES_MAX);
+		assert_true(
+		    c->arguments_min <= c->arguments_max && c->arguments_max <= CLI_VALUES_MAX);
 		assert_true(c->option_count + cli_global_option_count <= CLI_OPTIONS_MAX);
 		for (unsigned j = 0; j < i; j++)
 			assert_string_not_equal(c->name, cli_commands[j].name);
 		for (unsigned o = 0; o < c->option_count; o++) {
 			for (unsigned g = 0; g < cli_global_option_count; g++) {
-				assert_string_not_equal(c->options[o].name, cli_global_options[g].name);
-				assert_true(!c->options[o].letter || c->options[o].letter != cli_global_options[g].letter);
+				assert_string_not_equal(
+				    c->options[o].name, cli_global_options[g].name);
+				assert_true(!c->options[o].letter ||
+				            c->options[o].letter != cli_global_options[g].letter);
 			}
 			for (unsigned p = 0; p < o; p++) {
 				assert_string_not_equal(c->options[o].name, c->options[p].name);
-				assert_true(!c->options[o].letter || c->options[o].letter != c->options[p].letter);
+				assert_true(!c->options[o].letter ||
+				            c->options[o].letter != c->options[p].letter);
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What people see: tables that fit, texts that cannot harm a terminal, times, numbers, little graphs.
+ * What people see: tables that fit, texts that cannot harm a terminal, times, numbers, little
+ * graphs.
  */
 #include "cmd/cli/print.h"
 #include <math.h>
@@ -38,18 +39,25 @@ static void a_table_lines_up(void **state)
 	static const char *const heads[] = { "NR", "TITLE", "WITH", NULL };
 	struct table t = table_make(a, heads);
 	for (int i = 0; i < 40; i++) {
-		struct cell cells[] = { cell(i ? STR("12") : STR("1")), cell_styled(i ? STR("\xc3\xbc" "ber") : STR("\xe6\x97\xa5\xe6\x9c\xac"), STYLE_RED), cell(STR("x")) };
+		struct cell cells[] = { cell(i ? STR("12") : STR("1")),
+			cell_styled(i ? STR("\xc3\xbc"
+			                    "ber")
+			              : STR("\xe6\x97\xa5\xe6\x9c\xac"),
+			    STYLE_RED),
+			cell(STR("x")) };
 		table_add(&t, cells);
 	}
 	assert_int_equal(t.rows, 40);
 	t.rows = 2;
 	table_write(&b, &t, 0, false);
-	assert_string_equal(text(), "NR  TITLE  WITH\n1   \xe6\x97\xa5\xe6\x9c\xac   x\n12  \xc3\xbc" "ber   x\n");
+	assert_string_equal(text(),
+	    "NR  TITLE  WITH\n1   \xe6\x97\xa5\xe6\x9c\xac   x\n12  \xc3\xbc"
+	    "ber   x\n");
 	buf_clear(&b);
 	t.rows = 1;
 	table_write(&b, &t, 0, true);
-	assert_string_equal(text(),
-	    "\x1b[1mNR\x1b[0m  \x1b[1mTITLE\x1b[0m  \x1b[1mWITH\x1b[0m\n1   \x1b[31m\xe6\x97\xa5\xe6\x9c\xac\x1b[0m   x\n");
+	assert_string_equal(text(), "\x1b[1mNR\x1b[0m  \x1b[1mTITLE\x1b[0m  \x1b[1mWITH\x1b[0m\n1  "
+	                            " \x1b[31m\xe6\x97\xa5\xe6\x9c\xac\x1b[0m   x\n");
 }
 
 static void a_table_fits_the_terminal(void **state)
@@ -57,7 +65,8 @@ static void a_table_fits_the_terminal(void **state)
 	(void)state;
 	static const char *const heads[] = { "A", "TITLE", NULL };
 	struct table t = table_make(a, heads);
-	struct cell cells[] = { cell(STR("1")), cell(STR("a title that is much longer than the terminal")) };
+	struct cell cells[] = { cell(STR("1")),
+		cell(STR("a title that is much longer than the terminal")) };
 	table_add(&t, cells);
 	table_write(&b, &t, 20, false);
 	assert_string_equal(text(), "A  TITLE\n1  a title that is \xe2\x80\xa6\n");
@@ -72,7 +81,11 @@ static void the_terminal_is_safe(void **state)
 	(void)state;
 	size_t width;
 	/* escape, bell, C1 control, right-to-left override, broken UTF-8 */
-	print_safe(&b, STR("a\x1b[2Jb\x07\xc2\x9b" "c\xe2\x80\xae" "d\xff\n"), &width);
+	print_safe(&b,
+	    STR("a\x1b[2Jb\x07\xc2\x9b"
+	        "c\xe2\x80\xae"
+	        "d\xff\n"),
+	    &width);
 	assert_string_equal(text(), "a?[2Jb??c?d? ");
 	assert_int_equal(width, 13);
 	assert_int_equal(print_width(STR("e\xcc\x81\xe6\x97\xa5")), 3);
@@ -100,7 +113,8 @@ static void times_are_near(void **state)
 	ago_is(-7200, "in 2h");
 	ago_is(40 * 86400, "2025-11-26");
 	assert_true(str_eq(print_ago(a, (struct wall){ 0 }, (struct wall){ 5 }), STR("-")));
-	assert_true(str_eq(print_time(a, (struct wall){ INT64_C(1767600000) * NS_PER_S }, NULL), STR("2026-01-05 08:00:00")));
+	assert_true(str_eq(print_time(a, (struct wall){ INT64_C(1767600000) * NS_PER_S }, NULL),
+	    STR("2026-01-05 08:00:00")));
 }
 
 static void numbers_are_short(void **state)
@@ -109,8 +123,8 @@ static void numbers_are_short(void **state)
 	static const struct {
 		double v;
 		const char *words;
-	} cases[] = { { 0, "0" }, { 12, "12" }, { -3, "-3" }, { 0.5, "0.5" }, { 0.123456, "0.1235" }, { 1e20, "1e+20" },
-		{ 1234567, "1234567" } };
+	} cases[] = { { 0, "0" }, { 12, "12" }, { -3, "-3" }, { 0.5, "0.5" },
+		{ 0.123456, "0.1235" }, { 1e20, "1e+20" }, { 1234567, "1234567" } };
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		buf_clear(&b);
 		print_number(&b, cases[i].v);

@@ -42,8 +42,9 @@ int cmd_oncall(struct cli *c)
 	if (t.rows)
 		table_write(&c->out, &t, c->width, c->color);
 	else
-		buf_add_c(&c->out, cli_has(&c->args, "schedule") || cli_has(&c->args, "user")
-		                       ? "Nobody is on call there, or no escalation policy uses it.\n"
-		                       : "Nobody is on call: there is no escalation policy yet.\n");
+		buf_add_c(
+		    &c->out, cli_has(&c->args, "schedule") || cli_has(&c->args, "user")
+		                 ? "Nobody is on call there, or no escalation policy uses it.\n"
+		                 : "Nobody is on call: there is no escalation policy yet.\n");
 	return CLI_OK;
 }

@@ -17,15 +17,18 @@
 static const char usage[] =
     "Usage: quisd [--config FILE] [--check | --reference | --version]\n"
     "\n"
-    "Quis: monitoring and incident management that pages the right person and proves that it would.\n"
+    "Quis: monitoring and incident management that pages the right person and proves that it "
+    "would.\n"
     "\n"
     "  --config FILE   the installation's configuration (default " CONFIG_DEFAULT ")\n"
-    "  --check         read the configuration, say what is wrong with it, and end (0 right, 2 wrong)\n"
+    "  --check         read the configuration, say what is wrong with it, and end (0 right, 2 "
+    "wrong)\n"
     "  --reference     print the reference of every setting as Markdown and end\n"
     "  --version       print the version and end\n"
     "  --help          print this and end\n"
     "\n"
-    "Signals: SIGTERM stops cleanly; SIGHUP reads the configuration again (what is wrong changes nothing).\n"
+    "Signals: SIGTERM stops cleanly; SIGHUP reads the configuration again (what is wrong changes "
+    "nothing).\n"
     "\n"
     "Examples:\n"
     "  quisd --config /etc/quis/quis.yaml --check\n"
@@ -71,17 +74,22 @@ int main(int argc, char **argv)
 			fputs(usage, stdout);
 			return 0;
 		} else {
-			fprintf(stderr, "quisd: unknown argument \"%s\"; see quisd --help\n", argv[i]);
+			fprintf(
+			    stderr, "quisd: unknown argument \"%s\"; see quisd --help\n", argv[i]);
 			return 2;
 		}
 	}
 	char path[PATH_MAX];
 	if (!realpath(config, path)) {
-		fprintf(stderr, "quisd: %s: cannot be read: %m; name the configuration with --config FILE\n", config);
+		fprintf(stderr,
+		    "quisd: %s: cannot be read: %m; name the configuration with --config FILE\n",
+		    config);
 		return 2;
 	}
 	if (check)
 		return config_check(&os_linux, path);
-	struct parent_args args = { .config_path = path, .version = STR(QUIS_VERSION), .role_argument = ROLE_ARGUMENT };
+	struct parent_args args = {
+		.config_path = path, .version = STR(QUIS_VERSION), .role_argument = ROLE_ARGUMENT
+	};
 	return parent_run(&args);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See roles.h. A path that begins with '@' is below data_dir. Nobody may listen, and only the runner may
- * start programs; sockets to the outside are for those who call out.
+ * See roles.h. A path that begins with '@' is below data_dir. Nobody may listen, and only the
+ * runner may start programs; sockets to the outside are for those who call out.
  */
 #include "cmd/quisd/roles.h"
 #include "role/auditor/auditor.h"
@@ -13,32 +13,57 @@
 #include "role/web/web.h"
 
 static const struct sandbox_path engine_paths[] = {
-	{ "@/control", true }, { "/usr/share/zoneinfo", false }, { "/etc/localtime", false }, { "/dev/urandom", false },
+	{ "@/control", true },
+	{ "/usr/share/zoneinfo", false },
+	{ "/etc/localtime", false },
+	{ "/dev/urandom", false },
 };
 static const struct sandbox_path telemetry_paths[] = {
-	{ "@/series", true }, { "/dev/urandom", false },
+	{ "@/series", true },
+	{ "/dev/urandom", false },
 };
-/* A reader of a WAL database needs to write its -shm for its read marks: the folder, but not the inbox, is
- * owned by the engine's account too; SQLite opens the database itself read-only. */
+/* A reader of a WAL database needs to write its -shm for its read marks: the folder, but not the
+ * inbox, is owned by the engine's account too; SQLite opens the database itself read-only. */
 static const struct sandbox_path auditor_paths[] = {
-	{ "@/control", true }, { "/dev/urandom", false },
+	{ "@/control", true },
+	{ "/dev/urandom", false },
 };
 static const struct sandbox_path web_paths[] = {
-	{ "@/control", true }, { "/usr/share/zoneinfo", false }, { "/dev/urandom", false },
+	{ "@/control", true },
+	{ "/usr/share/zoneinfo", false },
+	{ "/dev/urandom", false },
 };
 /* Names must resolve, certificates must be found. */
 static const struct sandbox_path client_paths[] = {
-	{ "/etc/resolv.conf", false }, { "/etc/hosts", false }, { "/etc/nsswitch.conf", false },
-	{ "/etc/host.conf", false }, { "/etc/gai.conf", false }, { "/etc/services", false },
-	{ "/etc/ssl", false }, { "/usr/share/ca-certificates", false }, { "/usr/local/share/ca-certificates", false },
-	{ "/usr/lib", false }, { "/lib", false }, { "/etc/ld.so.cache", false }, { "/run/systemd/resolve", false },
-	{ "/dev/urandom", false }, { "/dev/null", true },
+	{ "/etc/resolv.conf", false },
+	{ "/etc/hosts", false },
+	{ "/etc/nsswitch.conf", false },
+	{ "/etc/host.conf", false },
+	{ "/etc/gai.conf", false },
+	{ "/etc/services", false },
+	{ "/etc/ssl", false },
+	{ "/usr/share/ca-certificates", false },
+	{ "/usr/local/share/ca-certificates", false },
+	{ "/usr/lib", false },
+	{ "/lib", false },
+	{ "/etc/ld.so.cache", false },
+	{ "/run/systemd/resolve", false },
+	{ "/dev/urandom", false },
+	{ "/dev/null", true },
 };
 static const struct sandbox_path prober_paths[] = {
-	{ "/proc", false }, { "/sys", false }, { "/etc", false }, { "/usr/lib", false }, { "/lib", false },
+	{ "/proc", false },
+	{ "/sys", false },
+	{ "/etc", false },
+	{ "/usr/lib", false },
+	{ "/lib", false },
 };
 static const struct sandbox_path runner_paths[] = {
-	{ "/usr", false }, { "/lib", false }, { "/bin", false }, { "/etc", false }, { "/dev/null", true },
+	{ "/usr", false },
+	{ "/lib", false },
+	{ "/bin", false },
+	{ "/etc", false },
+	{ "/dev/null", true },
 };
 
 #define PATHS(list) list, ARRAY_COUNT(list)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The real os: each entry is its system call, retried on EINTR where that is safe. Nothing here keeps
- * state, so os_linux is const and shared by all threads.
+ * The real os: each entry is its system call, retried on EINTR where that is safe. Nothing here
+ * keeps state, so os_linux is const and shared by all threads.
  */
 #include "os/os.h"
 #include <errno.h>
@@ -13,13 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RETRY(expr)                                                                                \
-	__extension__({                                                                            \
-		__typeof__(expr) result_;                                                          \
-		do                                                                                 \
-			result_ = (expr);                                                          \
-		while (result_ == -1 && errno == EINTR);                                           \
-		result_;                                                                           \
+#define RETRY(expr)                                      \
+	__extension__({                                  \
+		__typeof__(expr) result_;                \
+		do                                       \
+			result_ = (expr);                \
+		while (result_ == -1 && errno == EINTR); \
+		result_;                                 \
 	})
 
 static int64_t clock_ns(clockid_t id)

@@ -50,8 +50,8 @@ static void exec_role(int self_fd, const char *title, const char *argument, int 
 	_exit(127);
 }
 
-enum err proc_start(int self_fd, const char *title, const char *argument, int control_fd,
-    pid_t *ret_pid)
+enum err proc_start(
+    int self_fd, const char *title, const char *argument, int control_fd, pid_t *ret_pid)
 {
 	assert(self_fd >= 0 && control_fd >= 0);
 	fflush(NULL);
@@ -85,7 +85,8 @@ enum err proc_drop_to(struct str user, bool *ret_dropped)
 		return OK;
 	gid_t gid = account->pw_gid;
 	uid_t uid = account->pw_uid;
-	if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
+	if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||
+	    setresuid(uid, uid, uid) != 0)
 		return ERR_IO;
 	if (uid != 0 && setuid(0) == 0)
 		return ERR_IO; /* root could be had back: not dropped at all */

@@ -9,10 +9,10 @@
 
 /* Opens the running program itself, to start it again even when the file was replaced. */
 must_check enum err proc_open_self(int *ret_fd);
-/* fork + fexecve(self_fd) with argv {title, argument}. In the child descriptor 3 is `control_fd` and
- * everything from 4 up is closed; standard input is /dev/null; signals are reset. */
-must_check enum err proc_start(int self_fd, const char *title, const char *argument, int control_fd,
-    pid_t *ret_pid);
+/* fork + fexecve(self_fd) with argv {title, argument}. In the child descriptor 3 is `control_fd`
+ * and everything from 4 up is closed; standard input is /dev/null; signals are reset. */
+must_check enum err proc_start(
+    int self_fd, const char *title, const char *argument, int control_fd, pid_t *ret_pid);
 /* Sets what ps shows as the command name (15 bytes at most are kept). */
 void proc_title(struct str title);
 /* When started as root and the account exists: takes its group and user, no supplementary groups.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See sandbox.h. The seccomp filter refuses (EPERM) what no role needs, and by profile the making of new
- * sockets and programs; it is a list of refusals, since libraries' needs vary with their versions and a
- * killed pager is worse than a wide one. Landlock then narrows the file system to the paths given.
+ * See sandbox.h. The seccomp filter refuses (EPERM) what no role needs, and by profile the making
+ * of new sockets and programs; it is a list of refusals, since libraries' needs vary with their
+ * versions and a killed pager is worse than a wide one. Landlock then narrows the file system to
+ * the paths given.
  */
 #include "os/linux/sandbox.h"
 #include <assert.h>
@@ -16,16 +17,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define LANDLOCK_READ                                                                              \
+#define LANDLOCK_READ \
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define LANDLOCK_WRITE                                                                             \
-	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                           \
-	    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR |                        \
-	    LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |                            \
-	    LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                          \
+#define LANDLOCK_WRITE                                                      \
+	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |    \
+	    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR | \
+	    LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |     \
+	    LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |   \
 	    LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
 /* Rights that a file (not a folder) can be given. */
-#define LANDLOCK_FILE                                                                              \
+#define LANDLOCK_FILE \
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE)
 
 static enum err landlock_path(int rules_fd, const struct sandbox_path *p)
@@ -69,13 +70,50 @@ static enum err landlock_enter(const struct sandbox *s, bool *ret_active)
 
 /* Refused to every role. */
 static const char *const never[] = {
-	"ptrace", "process_vm_readv", "process_vm_writev", "mount", "umount2", "pivot_root", "chroot",
-	"reboot", "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module",
-	"swapon", "swapoff", "sethostname", "setdomainname", "settimeofday", "clock_settime",
-	"clock_adjtime", "adjtimex", "bpf", "perf_event_open", "userfaultfd", "keyctl", "add_key",
-	"request_key", "unshare", "setns", "io_uring_setup", "open_by_handle_at", "acct", "quotactl",
-	"nfsservctl", "personality", "mknod", "mknodat", "setuid", "setgid", "setreuid", "setregid",
-	"setresuid", "setresgid", "setgroups",
+	"ptrace",
+	"process_vm_readv",
+	"process_vm_writev",
+	"mount",
+	"umount2",
+	"pivot_root",
+	"chroot",
+	"reboot",
+	"kexec_load",
+	"kexec_file_load",
+	"init_module",
+	"finit_module",
+	"delete_module",
+	"swapon",
+	"swapoff",
+	"sethostname",
+	"setdomainname",
+	"settimeofday",
+	"clock_settime",
+	"clock_adjtime",
+	"adjtimex",
+	"bpf",
+	"perf_event_open",
+	"userfaultfd",
+	"keyctl",
+	"add_key",
+	"request_key",
+	"unshare",
+	"setns",
+	"io_uring_setup",
+	"open_by_handle_at",
+	"acct",
+	"quotactl",
+	"nfsservctl",
+	"personality",
+	"mknod",
+	"mknodat",
+	"setuid",
+	"setgid",
+	"setreuid",
+	"setregid",
+	"setresuid",
+	"setresgid",
+	"setgroups",
 };
 static const char *const exec_calls[] = { "execve", "execveat", "fork", "vfork" };
 
@@ -88,13 +126,14 @@ static enum err refuse(scmp_filter_ctx ctx, const char *name)
 	return rc == 0 || rc == -EDOM ? OK : ERR_IO;
 }
 
-/* New sockets: unix ones stay allowed (a service manager's notify, syslog), others only for clients. */
+/* New sockets: unix ones stay allowed (a service manager's notify, syslog), others only for
+ * clients. */
 static enum err refuse_network(scmp_filter_ctx ctx)
 {
 	static const int families[] = { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET };
 	for (size_t i = 0; i < ARRAY_COUNT(families); i++)
 		if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0)) != 0)
+		        SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0)) != 0)
 			return ERR_IO;
 	return OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a sandboxed process may not do, tried in a child of the test; and what it must still be able to.
+ * What a sandboxed process may not do, tried in a child of the test; and what it must still be able
+ * to.
  */
 #include "os/linux/sandbox.h"
 #include <errno.h>
@@ -36,7 +37,8 @@ static int in_child(int (*body)(void))
 
 static int enter(unsigned allow)
 {
-	struct sandbox_path paths[] = { { folder, true }, { "/etc", false }, { "/lib", false }, { "/usr/lib", false }, { "/missing", true } };
+	struct sandbox_path paths[] = { { folder, true }, { "/etc", false }, { "/lib", false },
+		{ "/usr/lib", false }, { "/missing", true } };
 	struct sandbox s = { allow, paths, ARRAY_COUNT(paths) };
 	return sandbox_enter(&s, &report) == OK ? 0 : 100;
 }
@@ -65,7 +67,8 @@ static int try_closed(void)
 	if (setuid(12345) == 0 && getuid() == 12345)
 		return 6;
 	if (report.landlock) {
-		if (open("/root", O_RDONLY) >= 0 || open("/var", O_RDONLY) >= 0 || open("/proc/1/environ", O_RDONLY) >= 0)
+		if (open("/root", O_RDONLY) >= 0 || open("/var", O_RDONLY) >= 0 ||
+		    open("/proc/1/environ", O_RDONLY) >= 0)
 			return 7;
 		if (open("/etc/quis-test-file", O_WRONLY | O_CREAT, 0600) >= 0)
 			return 8;

@@ -34,25 +34,25 @@ static enum err split(struct str address, char *host, size_t host_cap, char *por
 
 static enum err bind_one(const struct addrinfo *ai, enum socket_kind kind, int *ret_fd)
 {
-	int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, ai->ai_protocol);
+	int fd =
+	    socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, ai->ai_protocol);
 	if (fd < 0)
 		return ERR_IO;
 	int on = 1;
 	if (kind == SOCKET_STREAM_LISTEN)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	/* Datagrams may come before their reader has started: the socket must be able to hold them from the first
-	 * one on, and only root may ask for more than net.core.rmem_max. */
+	/* Datagrams may come before their reader has started: the socket must be able to hold them
+	 * from the first one on, and only root may ask for more than net.core.rmem_max. */
 	int room = DATAGRAM_BUFFER_BYTES;
-	if (kind == SOCKET_DATAGRAM && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0)
+	if (kind == SOCKET_DATAGRAM &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
 	if (bind(fd, ai->ai_addr, ai->ai_addrlen) != 0 ||
 	    (kind == SOCKET_STREAM_LISTEN && listen(fd, 4096) != 0)) {
 		int saved = errno;
 		close(fd);
 		errno = saved;
-		return saved == EADDRINUSE ? ERR_BUSY :
-		    saved == EACCES	   ? ERR_DENIED :
-					     ERR_IO;
+		return saved == EADDRINUSE ? ERR_BUSY : saved == EACCES ? ERR_DENIED : ERR_IO;
 	}
 	*ret_fd = fd;
 	return OK;

@@ -30,9 +30,9 @@ static void a_used_port_says_busy(void **state)
 static void what_is_no_address_is_refused(void **state)
 {
 	(void)state;
-	static const struct str bad[] = { STR_INIT(""), STR_INIT("127.0.0.1"), STR_INIT("127.0.0.1:"),
-		STR_INIT("127.0.0.1:70000"), STR_INIT("127.0.0.1:-1"), STR_INIT("127.0.0.1:http"),
-		STR_INIT("999.1.1.1:80") };
+	static const struct str bad[] = { STR_INIT(""), STR_INIT("127.0.0.1"),
+		STR_INIT("127.0.0.1:"), STR_INIT("127.0.0.1:70000"), STR_INIT("127.0.0.1:-1"),
+		STR_INIT("127.0.0.1:http"), STR_INIT("999.1.1.1:80") };
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
 		int fd = -1;
 		assert_int_equal(socket_open(bad[i], SOCKET_STREAM_LISTEN, &fd), ERR_INPUT);

@@ -15,9 +15,9 @@ struct loaded_provider {
 struct loaded {
 	struct conf_install install;
 	struct conf_installation view;
-	struct str base_url, host;    /* with what quis.yaml left out */
-	struct str data_dir;          /* absolute */
-	struct str tls_cert, tls_key; /* absolute, or empty */
+	struct str base_url, host;            /* with what quis.yaml left out */
+	struct str data_dir;                  /* absolute */
+	struct str tls_cert, tls_key;         /* absolute, or empty */
 	struct str tls_cert_pem, tls_key_pem; /* what is in them */
 	const struct conf_document *documents;
 	size_t document_count;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See parent.h. One struct, one loop. A child's life is a row of `struct kid`: its process (pidfd), its
- * control socket, its state for the others. When a role is started or restarted, new socketpairs are made for
- * all its links and the ends go to both sides with a generation number.
+ * See parent.h. One struct, one loop. A child's life is a row of `struct kid`: its process (pidfd),
+ * its control socket, its state for the others. When a role is started or restarted, new
+ * socketpairs are made for all its links and the ends go to both sides with a generation number.
  */
 #include "role/parent/parent.h"
 #include "base/json.h"
@@ -30,7 +30,7 @@ struct parent;
 struct kid {
 	struct parent *parent;
 	enum role role;
-	pid_t pid; /* 0 = not running */
+	pid_t pid;                 /* 0 = not running */
 	struct loop_io exit_io;    /* a pidfd: readable when the process ended */
 	struct loop_io control_io; /* our end of the control socket */
 	struct loop_timer restart, limit;
@@ -140,8 +140,12 @@ static void link_up(struct parent *p, const struct role_link *link)
 		return;
 	}
 	p->generation++;
-	struct control to_a = { .type = CONTROL_PEER, .peer = link->b, .generation = p->generation };
-	struct control to_b = { .type = CONTROL_PEER, .peer = link->a, .generation = p->generation };
+	struct control to_a = {
+		.type = CONTROL_PEER, .peer = link->b, .generation = p->generation
+	};
+	struct control to_b = {
+		.type = CONTROL_PEER, .peer = link->a, .generation = p->generation
+	};
 	/* When one cannot be told, closing its end tells the other. */
 	ignore_err(tell(a, &to_a, ends[0]), "its end is closed below: the other sees it gone");
 	ignore_err(tell(b, &to_b, ends[1]), "as above");
@@ -152,19 +156,22 @@ static void link_up(struct parent *p, const struct role_link *link)
 static void give_listeners(struct parent *p, struct kid *kid)
 {
 	for (size_t i = 0; i < LISTENER_COUNT; i++) {
-		bool wants = i == LISTENER_HTTP ? kid->role == ROLE_WEB || kid->role == ROLE_WEB2 :
-						  kid->role == ROLE_TELEMETRY;
+		bool wants = i == LISTENER_HTTP ? kid->role == ROLE_WEB || kid->role == ROLE_WEB2
+		                                : kid->role == ROLE_TELEMETRY;
 		if (!wants || p->listeners[i].fd < 0)
 			continue;
 		struct control c = { .type = CONTROL_LISTEN, .name = p->listeners[i].name };
 		if (tell(kid, &c, p->listeners[i].fd) != OK)
-			say("error", "role=%.*s event=listener-not-given", STR_ARG(role_name[kid->role]));
+			say("error", "role=%.*s event=listener-not-given",
+			    STR_ARG(role_name[kid->role]));
 	}
 }
 
 static void give_config(struct parent *p, struct kid *kid)
 {
-	struct control c = { .type = CONTROL_CONFIG, .name = str_c(p->user), .text = str_c(p->data_dir) };
+	struct control c = {
+		.type = CONTROL_CONFIG, .name = str_c(p->user), .text = str_c(p->data_dir)
+	};
 	if (kid->slice_fd >= 0 && tell(kid, &c, kid->slice_fd) != OK)
 		say("error", "role=%.*s event=config-not-given", STR_ARG(role_name[kid->role]));
 }
@@ -192,8 +199,8 @@ static void limit_fire(struct loop_timer *timer)
 		loop_timer_set(kid->parent->loop, timer, mono_add(kid->beat, limit));
 		return;
 	}
-	say("error", "role=%.*s event=stuck silent_s=%lld action=kill", STR_ARG(role_name[kid->role]),
-	    (long long)(silent.ns / NS_PER_S));
+	say("error", "role=%.*s event=stuck silent_s=%lld action=kill",
+	    STR_ARG(role_name[kid->role]), (long long)(silent.ns / NS_PER_S));
 	kid->stuck = true;
 	kill(kid->pid, SIGKILL);
 }
@@ -225,7 +232,8 @@ static void kid_ended(struct kid *kid, int status)
 	struct span wait = restart_wait(kid->in_a_row);
 	set_state(kid, ROLE_STATE_BACKOFF);
 	say("error", "role=%.*s event=ended how=\"%s\" restarts=%u restart_in_ms=%lld",
-	    STR_ARG(role_name[kid->role]), kid->last_end, kid->restarts, (long long)(wait.ns / NS_PER_MS));
+	    STR_ARG(role_name[kid->role]), kid->last_end, kid->restarts,
+	    (long long)(wait.ns / NS_PER_MS));
 	loop_timer_after(p->loop, &kid->restart, wait);
 	tell_roles(p);
 }
@@ -247,8 +255,10 @@ static void all_ready(struct parent *p)
 	if (p->ready_told)
 		return;
 	p->ready_told = true;
-	say("notice", "event=ready http=%s statsd=%s data_dir=%s", p->listeners[LISTENER_HTTP].address,
-	    p->listeners[LISTENER_STATSD].fd >= 0 ? p->listeners[LISTENER_STATSD].address : "off", p->data_dir);
+	say("notice", "event=ready http=%s statsd=%s data_dir=%s",
+	    p->listeners[LISTENER_HTTP].address,
+	    p->listeners[LISTENER_STATSD].fd >= 0 ? p->listeners[LISTENER_STATSD].address : "off",
+	    p->data_dir);
 	proc_notify(STR("READY=1"));
 }
 
@@ -257,7 +267,8 @@ static void on_kid_control(struct kid *kid, struct str bytes)
 	struct parent *p = kid->parent;
 	struct control c;
 	if (control_decode(bytes, &c) != OK) {
-		say("error", "role=%.*s event=bad-control action=kill", STR_ARG(role_name[kid->role]));
+		say("error", "role=%.*s event=bad-control action=kill",
+		    STR_ARG(role_name[kid->role]));
 		kill(kid->pid, SIGKILL);
 		return;
 	}
@@ -276,8 +287,8 @@ static void on_kid_control(struct kid *kid, struct str bytes)
 		if (turned)
 			tell_roles(p);
 	} else if (c.type == CONTROL_REFUSED) {
-		say("error", "role=%.*s event=reload-refused why=\"%.*s\"", STR_ARG(role_name[kid->role]),
-		    STR_ARG(c.text));
+		say("error", "role=%.*s event=reload-refused why=\"%.*s\"",
+		    STR_ARG(role_name[kid->role]), STR_ARG(c.text));
 	}
 }
 
@@ -313,7 +324,8 @@ static enum err kid_spawn(struct kid *kid)
 	char title[64];
 	snprintf(title, sizeof title, "quisd: %.*s", STR_ARG(role_name[kid->role]));
 	char argument[64];
-	snprintf(argument, sizeof argument, "%s%.*s", p->args->role_argument, STR_ARG(role_name[kid->role]));
+	snprintf(argument, sizeof argument, "%s%.*s", p->args->role_argument,
+	    STR_ARG(role_name[kid->role]));
 	enum err e = proc_start(p->self_fd, title, argument, ends[1], &kid->pid);
 	close(ends[1]);
 	if (e != OK) {
@@ -338,7 +350,8 @@ static void kid_start(struct kid *kid)
 	assert(kid->pid == 0);
 	kid->started = kid->beat = loop_now(p->loop);
 	if (kid_spawn(kid) != OK) {
-		say("error", "role=%.*s event=cannot-start errno=\"%s\"", STR_ARG(role_name[kid->role]), strerror(errno));
+		say("error", "role=%.*s event=cannot-start errno=\"%s\"",
+		    STR_ARG(role_name[kid->role]), strerror(errno));
 		kid->in_a_row++;
 		set_state(kid, ROLE_STATE_BACKOFF);
 		loop_timer_after(p->loop, &kid->restart, SPAN_S(1));
@@ -373,14 +386,16 @@ static enum err read_stream(int fd, struct buf *b)
 	}
 }
 
-/* Runs the config role to its end and takes its stream. ERR_INPUT: it said no (and why, on stderr). */
+/* Runs the config role to its end and takes its stream. ERR_INPUT: it said no (and why, on stderr).
+ */
 static enum err run_config(struct parent *p, struct buf *stream)
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return ERR_IO;
 	char argument[PATH_MAX + 32];
-	snprintf(argument, sizeof argument, "%sconfig:%s", p->args->role_argument, p->args->config_path);
+	snprintf(
+	    argument, sizeof argument, "%sconfig:%s", p->args->role_argument, p->args->config_path);
 	pid_t pid = 0;
 	enum err e = proc_start(p->self_fd, "quisd: config", argument, ends[1], &pid);
 	close(ends[1]);
@@ -395,7 +410,8 @@ static enum err run_config(struct parent *p, struct buf *stream)
 	return e;
 }
 
-/* Everything is taken, or nothing: slices replace the old ones only when the whole stream was well-formed. */
+/* Everything is taken, or nothing: slices replace the old ones only when the whole stream was
+ * well-formed. */
 static enum err take_stream(struct parent *p, struct str stream, struct config_head *ret_head)
 {
 	struct rd r = rd_make(stream);
@@ -433,11 +449,13 @@ static enum err open_listener(struct parent *p, size_t i, struct str address)
 	int fd = -1;
 	enum err e = address.len ? socket_open(address, l->kind, &fd) : OK;
 	if (e != OK) {
-		say("error", "event=cannot-listen name=%.*s address=%.*s why=\"%s\"", STR_ARG(l->name), STR_ARG(address),
-		    e == ERR_BUSY	  ? "the address is in use: stop the other program or change listen in the configuration" :
-			e == ERR_INPUT	  ? "not an address of the form HOST:PORT" :
-			e == ERR_DENIED ? "not allowed: ports below 1024 need root" :
-					      strerror(errno));
+		say("error", "event=cannot-listen name=%.*s address=%.*s why=\"%s\"",
+		    STR_ARG(l->name), STR_ARG(address),
+		    e == ERR_BUSY     ? "the address is in use: stop the other program or change "
+		                        "listen in the configuration"
+		    : e == ERR_INPUT  ? "not an address of the form HOST:PORT"
+		    : e == ERR_DENIED ? "not allowed: ports below 1024 need root"
+		                      : strerror(errno));
 		return e;
 	}
 	if (l->fd >= 0)
@@ -447,7 +465,8 @@ static enum err open_listener(struct parent *p, size_t i, struct str address)
 	return OK;
 }
 
-static const char *const data_folders[] = { "", "/control", "/control/inbox", "/series", "/secret", "/run" };
+static const char *const data_folders[] = { "", "/control", "/control/inbox", "/series", "/secret",
+	"/run" };
 
 static enum err make_folders(struct parent *p)
 {
@@ -458,7 +477,9 @@ static enum err make_folders(struct parent *p)
 		if (e == OK)
 			e = proc_give(path, str_c(p->user));
 		if (e != OK) {
-			say("error", "event=no-data-directory path=%s why=\"%s\" hint=\"make it, or change data_dir\"",
+			say("error",
+			    "event=no-data-directory path=%s why=\"%s\" hint=\"make it, or change "
+			    "data_dir\"",
 			    path, strerror(errno));
 			return e;
 		}
@@ -478,7 +499,9 @@ static enum err take_lock(struct parent *p)
 	}
 	if (flock(p->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return OK;
-	say("error", "event=already-running data_dir=%s hint=\"another quisd holds this data directory\"", p->data_dir);
+	say("error",
+	    "event=already-running data_dir=%s hint=\"another quisd holds this data directory\"",
+	    p->data_dir);
 	return ERR_BUSY;
 }
 
@@ -572,7 +595,8 @@ static void stop_limit_fire(struct loop_timer *timer)
 	struct parent *p = container_of(timer, struct parent, stop_limit);
 	for (size_t i = 0; i < ROLE_COUNT; i++)
 		if (p->kids[i].pid != 0) {
-			say("error", "role=%.*s event=did-not-stop action=kill", STR_ARG(role_name[i]));
+			say("error", "role=%.*s event=did-not-stop action=kill",
+			    STR_ARG(role_name[i]));
 			kill(p->kids[i].pid, SIGKILL);
 		}
 }
@@ -606,8 +630,9 @@ static void on_signal(void *context, int signal)
 static void tick_fire(struct loop_timer *timer)
 {
 	struct parent *p = container_of(timer, struct parent, tick);
-	/* When it was the parent that stood still (the whole machine was stopped), it has seen no beat for that
-	 * reason alone: losing sight is not a proof of anything. The tick is due before any limit. */
+	/* When it was the parent that stood still (the whole machine was stopped), it has seen no
+	 * beat for that reason alone: losing sight is not a proof of anything. The tick is due
+	 * before any limit. */
 	struct mono now = loop_now(p->loop);
 	if (mono_sub(now, p->ticked).ns > OWN_GAP.ns)
 		for (size_t i = 0; i < ROLE_COUNT; i++)
@@ -623,8 +648,10 @@ static void set_up(struct parent *p, const struct parent_args *args)
 	*p = (struct parent){ .args = args, .self_fd = -1, .lock_fd = -1 };
 	p->tick.fire = tick_fire;
 	p->stop_limit.fire = stop_limit_fire;
-	p->listeners[LISTENER_HTTP] = (struct listener){ .name = STR("http"), .kind = SOCKET_STREAM_LISTEN, .fd = -1 };
-	p->listeners[LISTENER_STATSD] = (struct listener){ .name = STR("statsd"), .kind = SOCKET_DATAGRAM, .fd = -1 };
+	p->listeners[LISTENER_HTTP] =
+	    (struct listener){ .name = STR("http"), .kind = SOCKET_STREAM_LISTEN, .fd = -1 };
+	p->listeners[LISTENER_STATSD] =
+	    (struct listener){ .name = STR("statsd"), .kind = SOCKET_DATAGRAM, .fd = -1 };
 	for (size_t i = 0; i < ROLE_COUNT; i++) {
 		struct kid *kid = &p->kids[i];
 		kid->parent = p;

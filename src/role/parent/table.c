@@ -26,7 +26,14 @@ const size_t role_link_count = ARRAY_COUNT(role_links);
 
 /* The pager path first. */
 const enum role role_started[] = {
-	ROLE_ENGINE, ROLE_NOTIFIER, ROLE_WEB, ROLE_WEB2, ROLE_TELEMETRY, ROLE_AUDITOR, ROLE_PROBER, ROLE_RUNNER,
+	ROLE_ENGINE,
+	ROLE_NOTIFIER,
+	ROLE_WEB,
+	ROLE_WEB2,
+	ROLE_TELEMETRY,
+	ROLE_AUDITOR,
+	ROLE_PROBER,
+	ROLE_RUNNER,
 };
 const size_t role_started_count = ARRAY_COUNT(role_started);
 
@@ -44,7 +51,8 @@ void role_end_text(struct buf *b, int status, bool stuck)
 	if (stuck)
 		buf_add_c(b, "no beat, ");
 	if (WIFSIGNALED(status))
-		buf_printf(b, "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+		buf_printf(
+		    b, "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		buf_printf(b, "exit %d", WEXITSTATUS(status));
 	else

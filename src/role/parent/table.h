@@ -17,8 +17,8 @@ extern const size_t role_link_count;
 extern const enum role role_started[];
 extern const size_t role_started_count;
 
-/* How long to wait before the n-th restart in a row (n = 1, 2, ...): at once, then doubling from 100 ms to
- * 5 s. A run of at least ten seconds begins a new row. */
+/* How long to wait before the n-th restart in a row (n = 1, 2, ...): at once, then doubling from
+ * 100 ms to 5 s. A run of at least ten seconds begins a new row. */
 struct span restart_wait(uint32_t in_a_row);
 #define RESTART_ROW_ENDS SPAN_S(10)
 /* A running role without a beat for so long is killed. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The parent's tables: every role that is started is linked to somebody, no link twice; the back-off.
+ * The parent's tables: every role that is started is linked to somebody, no link twice; the
+ * back-off.
  */
 #include "role/parent/table.h"
 #include <setjmp.h>
@@ -25,8 +26,10 @@ static void links_join_started_roles_once(void **state)
 		assert_int_not_equal(role_links[i].a, role_links[i].b);
 		linked[role_links[i].a] = linked[role_links[i].b] = true;
 		for (size_t k = 0; k < i; k++)
-			assert_false((role_links[k].a == role_links[i].a && role_links[k].b == role_links[i].b) ||
-			    (role_links[k].a == role_links[i].b && role_links[k].b == role_links[i].a));
+			assert_false((role_links[k].a == role_links[i].a &&
+			                 role_links[k].b == role_links[i].b) ||
+			             (role_links[k].a == role_links[i].b &&
+			                 role_links[k].b == role_links[i].a));
 	}
 	for (size_t i = 0; i < role_started_count; i++)
 		assert_true(linked[role_started[i]]);

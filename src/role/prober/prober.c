@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See prober.h. Samples that telemetry cannot take (it is away, or has no credit left) are dropped and counted;
- * the gap is what the rules' no_data is for.
+ * See prober.h. Samples that telemetry cannot take (it is away, or has no credit left) are dropped
+ * and counted; the gap is what the rules' no_data is for.
  */
 #include "role/prober/prober.h"
 #include "collect/host.h"
@@ -36,14 +36,16 @@ static void collect_fire(struct loop_timer *timer)
 	buf_add(&body, buf_str(&samples));
 	enum err e = samples.err != OK ? samples.err : body.err;
 	if (e == OK)
-		e = p->telemetry ? chan_send(p->telemetry, MSG_SAMPLES, 0, buf_str(&body)) : ERR_GONE;
+		e = p->telemetry ? chan_send(p->telemetry, MSG_SAMPLES, 0, buf_str(&body))
+		                 : ERR_GONE;
 	if (e == OK)
 		p->collected += w.count;
 	else
 		p->dropped += w.count;
 	char text[160];
 	snprintf(text, sizeof text, "collected=%llu dropped=%llu unreadable=%llu",
-	    (unsigned long long)p->collected, (unsigned long long)p->dropped, (unsigned long long)p->failed);
+	    (unsigned long long)p->collected, (unsigned long long)p->dropped,
+	    (unsigned long long)p->failed);
 	child_verdict(p->child, e == OK, str_c(text));
 	buf_free(&samples);
 	buf_free(&body);
@@ -90,8 +92,8 @@ static void prober_peer(void *self, enum role peer, struct chan *chan)
 		loop_timer_after(child_loop(p->child), &p->collect, SPAN_MS(0));
 }
 
-static bool prober_message(void *self, enum role peer, struct chan *chan, enum msg_type type, uint64_t id,
-    struct str body)
+static bool prober_message(
+    void *self, enum role peer, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
 {
 	(void)self, (void)peer, (void)chan, (void)type, (void)id, (void)body;
 	return true; /* nothing is asked of the prober yet */

@@ -25,8 +25,8 @@ static void runner_peer(void *self, enum role peer, struct chan *chan)
 	(void)self, (void)peer, (void)chan;
 }
 
-static bool runner_message(void *self, enum role peer, struct chan *chan, enum msg_type type, uint64_t id,
-    struct str body)
+static bool runner_message(
+    void *self, enum role peer, struct chan *chan, enum msg_type type, uint64_t id, struct str body)
 {
 	(void)self, (void)peer, (void)chan, (void)type, (void)id, (void)body;
 	return true;

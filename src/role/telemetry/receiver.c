@@ -115,7 +115,8 @@ static void *run(void *arg)
 			count(&r->counters.errors, 1);
 		int n;
 		while ((n = receive(r)) > 0) {
-			if (n < SMALL_BATCH) { /* the socket holds several milliseconds of the fastest load */
+			if (n < SMALL_BATCH) { /* the socket holds several milliseconds of the
+				                  fastest load */
 				const struct timespec rest = { 0, REST_NS };
 				nanosleep(&rest, NULL);
 			}

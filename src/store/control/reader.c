@@ -79,8 +79,9 @@ static const char *const sql[R_COUNT] = {
 	[R_OPEN_TOLD] = "SELECT id, told FROM incident INDEXED BY incident_open WHERE resolved_at "
 	                "= 0 AND id > ? "
 	                "ORDER BY id LIMIT ?",
-	[R_NOBODY] = "SELECT count(*) FROM incident INDEXED BY incident_nobody WHERE resolved_at = 0 "
-	             "AND nobody = 1 AND status = 'triggered'",
+	[R_NOBODY] =
+	    "SELECT count(*) FROM incident INDEXED BY incident_nobody WHERE resolved_at = 0 "
+	    "AND nobody = 1 AND status = 'triggered'",
 };
 
 static int on_progress(void *context)
