@@ -764,10 +764,8 @@ static void run_shared(const char *name)
 	char path[256];
 	size_t passed = 0, total = 0;
 	snprintf(path, sizeof(path), "%s%s", SHARED, name);
-	if (!run_file(path, false, &passed, &total)) {
-		print_message("# %s is not there: skipped\n", path);
-		skip();
-	}
+	if (!run_file(path, false, &passed, &total))
+		fail_msg("%s is not there, though others of it are", path);
 	print_message("# %s: %zu/%zu\n", name, passed, total);
 	assert_int_equal(passed, total);
 }
@@ -805,7 +803,7 @@ SHARED_TEST(shared_histograms, "histograms.test")
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {
+	const struct CMUnitTest own[] = {
 		cmocka_unit_test(own_basics),
 		cmocka_unit_test(own_dashboards),
 		cmocka_unit_test(own_durations),
@@ -814,6 +812,16 @@ int main(int argc, char **argv)
 		cmocka_unit_test(own_native),
 		cmocka_unit_test(own_starts),
 		cmocka_unit_test(own_subqueries),
+	};
+	const struct CMUnitTest all[] = {
+		own[0],
+		own[1],
+		own[2],
+		own[3],
+		own[4],
+		own[5],
+		own[6],
+		own[7],
 		cmocka_unit_test(shared_literals),
 		cmocka_unit_test(shared_collision),
 		cmocka_unit_test(shared_selectors),
@@ -835,5 +843,11 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1)
 		return passed_all == total_all ? 0 : 1;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	/* cmocka counts a skipped test as a failed one in TAP: what is not there is left out. */
+	size_t passed = 0, total = 0;
+	if (!run_file(SHARED "literals.test", false, &passed, &total)) {
+		printf("# the public scripts are not in " SHARED ": left out\n");
+		return cmocka_run_group_tests(own, NULL, NULL);
+	}
+	return cmocka_run_group_tests(all, NULL, NULL);
 }
