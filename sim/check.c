@@ -148,11 +148,32 @@ static void check_new_incident(struct sim *s, const struct row *row, const struc
 		sim_broken(s, "5: nobody is on call for %s and it does not say so", i->id.text);
 }
 
-/* 6: what is handed over is still wanted. */
-static void check_handover(struct sim *s, const struct record_handover *h)
+static bool goes_where_he_is(const struct directory *d, const struct message *m)
+{
+	int32_t user = m->user.len ? directory_user(d, m->user) : -1;
+	const struct contact *list = m->user.len ? NULL : d->fallback;
+	uint32_t count = m->user.len ? 0 : d->fallback_count;
+	if (user >= 0) {
+		list = d->users[user].contacts;
+		count = d->users[user].contact_count;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		if (str_eq(list[i].name, m->contact))
+			return list[i].type == m->contact_type &&
+			       str_eq(list[i].address, m->address);
+	}
+	return false;
+}
+
+/* 6: what is handed over is still wanted, and goes where its person is. */
+static void check_handover(struct sim *s, const struct record_handover *h, struct wall at)
 {
 	for (uint32_t n = 0; n < h->message_count; n++) {
 		const struct row *m = rows_find_id(&s->rows, ROW_MESSAGE, &h->messages[n]);
+		if (m && m->message.state == MESSAGE_SENDING && m->message.changed_at.ns == at.ns &&
+		    !goes_where_he_is(directory_now(s), &m->message))
+			sim_broken(s, "6: message %s is sent where %.*s is not any more",
+			    m->message.id.text, STR_ARG(m->message.user));
 		if (!m || m->message.state != MESSAGE_SENDING ||
 		    m->message.purpose != PURPOSE_INCIDENT)
 			continue;
@@ -196,7 +217,7 @@ void check_step(
 	if (rec->type == RECORD_EVENT)
 		check_event(s, &rec->event, rec->at, outcome);
 	if (rec->type == RECORD_HANDOVER)
-		check_handover(s, &rec->handover);
+		check_handover(s, &rec->handover, rec->at);
 	if (rec->type == RECORD_COMMAND)
 		check_command(s, &rec->command, outcome);
 }

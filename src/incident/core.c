@@ -226,7 +226,9 @@ static void decide_handover(struct core *c, const struct record_handover *h)
 {
 	for (uint32_t i = 0; i < h->message_count && c->err == OK; i++) {
 		ref m = msg_find(c, id_word(&h->messages[i]));
-		if (m != 0) /* else it was superseded meanwhile */
+		if (m != 0 && message_is_moved(c, m))
+			message_move(c, m);
+		else if (m != 0) /* else it was superseded meanwhile */
 			(void)message_event(c, m, MSG_HANDOVER, c->now);
 	}
 }
@@ -244,9 +246,9 @@ static enum outcome decide(struct core *c, const struct record *rec)
 	case RECORD_CHANGE: return decide_change(c, &rec->change);
 	case RECORD_TEST_PAGE: return decide_test_page(c, &rec->test_page);
 	case RECORD_HANDOVER: decide_handover(c, &rec->handover); return OUTCOME_DONE;
+	case RECORD_RESOURCES: messages_move(c); return OUTCOME_DONE;
 	case RECORD_TICK:
 	case RECORD_BOOT: /* what was being sent stays so until the notifier says what it holds */
-	case RECORD_RESOURCES:
 	case RECORD_CREDENTIAL:
 	case RECORD_TYPE_COUNT: break;
 	}

@@ -55,7 +55,8 @@ struct core_limits {
 must_check enum err core_open(const struct mem *mem, struct core_limits limits, struct core **ret_core);
 void core_close(struct core **core);
 
-/* The directory in force from the next step on. Borrowed: it must live until replaced. */
+/* The directory in force from the next step on. Borrowed: it must live until replaced. Set it before the
+ * step of the RECORD_RESOURCES that made it: that step moves the pages whose user or address is gone. */
 void core_set_directory(struct core *core, const struct directory *dir);
 
 /* Loading at start, from the store's rows, in any order, before the first step. Texts are copied. What

@@ -272,6 +272,8 @@ void rows_fill(struct core *c);
 /* A new effect of its own, or NULL; texts by effect_str (a copy in the arena). */
 struct effect *effect_add(struct core *c, enum effect_type type);
 struct str effect_str(struct core *c, struct str s);
+/* Memory in the effects' arena, or NULL: the step fails. */
+void *effect_room(struct core *c, size_t count, size_t size);
 struct str effect_printf(struct core *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 uint64_t word_new(struct core *c);
@@ -345,6 +347,9 @@ void escalation_others(struct core *c, ref inc, ref msg);
 /* The page to this user's contact failed for good: his other contacts, the next step or the
  * fallback. */
 void escalation_failed(struct core *c, ref inc, ref msg);
+/* The message's user is paged anew, instead of all that was to go where he is not any more; when he
+ * is gone the next ones are. */
+void escalation_moved(struct core *c, ref inc, ref msg);
 /* Promise 2: a triggered incident has a timer that pages, a page on its way, or somebody was told.
  */
 void escalation_care(struct core *c, ref inc);
@@ -366,6 +371,7 @@ enum msg_event {
 	MSG_STOP,      /* the attempt came to nothing and is no longer wanted */
 	MSG_SUPERSEDE, /* no longer wanted */
 	MSG_DUE,       /* the wait before the next attempt is over */
+	MSG_MOVED,     /* where it was to go is not where its person can be reached any more */
 	MSG_EVENT_COUNT
 };
 enum outcome message_event(struct core *c, ref m, enum msg_event event, struct wall next);
@@ -391,6 +397,12 @@ void message_settle(struct core *c, ref m);
 /* Of an open incident's settled pages the newest few are held, so that it is known who was told. */
 void message_prune(struct core *c, ref inc);
 bool message_is_wanted(const struct core *c, ref m);
+/* It was not sent yet, and its user or contact is gone or has another address. */
+bool message_is_moved(const struct core *c, ref m);
+/* Such a one is superseded, and its person paged where he is now, or the next ones. */
+void message_move(struct core *c, ref m);
+/* All such ones; costs what is unsettled and the timers. */
+void messages_move(struct core *c);
 static inline bool message_is_unsettled(const struct msg *m)
 {
 	return m->state == MESSAGE_INTENDED || m->state == MESSAGE_SENDING;

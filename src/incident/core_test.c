@@ -20,6 +20,34 @@ struct inbox {
 	size_t count;
 };
 
+/* clang-format off */
+/* The town after a change: ana has another address, bo no mail any more, and dex came for dee. */
+static const struct contact moved_ana[] = { { STR_INIT("mail"), CONTACT_EMAIL, STR_INIT("ana@y"), STR_INIT("") } };
+static const struct contact moved_bo[] = { { STR_INIT("push"), CONTACT_NTFY, STR_INIT("bo-topic"), STR_INIT("") } };
+#define MOVED(who, list, n) { .name = STR_INIT(who), .contacts = list, .contact_count = n, \
+	.rules = { town_at_once, town_at_once }, .rule_count = { 1, 1 } }
+static const struct user moved_users[] = { MOVED("ana", moved_ana, 1), MOVED("bo", moved_bo, 1), { .name = STR_INIT("cy") },
+	MOVED("dex", town_dee, 2), MOVED("eve", town_eve, 1) };
+static const struct directory moved_town = {
+	.users = moved_users, .user_count = ARRAY_COUNT(moved_users),
+	.schedules = town_schedules, .schedule_count = ARRAY_COUNT(town_schedules),
+	.policies = town_policies, .policy_count = ARRAY_COUNT(town_policies),
+	.services = town_services, .service_count = ARRAY_COUNT(town_services),
+	.integrations = town_integrations, .integration_count = ARRAY_COUNT(town_integrations),
+	.rules = town_rules, .rule_count = ARRAY_COUNT(town_rules),
+	.providers = town_providers, .provider_count = ARRAY_COUNT(town_providers),
+	.fallback = town_fallback, .fallback_count = ARRAY_COUNT(town_fallback),
+};
+/* clang-format on */
+
+/* As the engine does it: the new directory is in force when its record is decided. */
+static void follow(struct core *c, const struct record *rec)
+{
+	if (rec->type == RECORD_RESOURCES)
+		core_set_directory(
+		    c, str_eq(rec->resources.actor, STR("mover")) ? &moved_town : &town);
+}
+
 /* -- hashes of effects and states ---------------------------------------------------------------
  */
 
@@ -102,6 +130,7 @@ static void step(struct core *c, struct record *rec, struct arena *a, uint64_t *
 {
 	enum outcome outcome;
 	struct effects fx = effects_make(a);
+	follow(c, rec);
 	assert_int_equal(core_step(c, rec, &fx, &outcome), OK);
 	*hash = h_effects(hash_mix(*hash, (uint64_t)outcome), &fx, 0);
 	arena_reset(a);
@@ -180,6 +209,9 @@ static uint64_t history_make(struct inbox *in)
 		{ .rule = STR_INIT("load"), .labels = STR_INIT("{}"), .firing = false },
 		{ .rule = STR_INIT("who"), .labels = STR_INIT("{\"x\":\"y\"}"), .firing = true }
 	};
+	static const struct record to_town = { .type = RECORD_RESOURCES },
+	                           to_moved = { .type = RECORD_RESOURCES,
+		                           .resources = { .actor = STR_INIT("mover") } };
 	struct core *c = NULL;
 	struct arena *a = NULL;
 	uint64_t hash = 1;
@@ -220,8 +252,11 @@ static uint64_t history_make(struct inbox *in)
 			.text = STR("note") };
 		step(c, add(in, t, (struct record){ .type = RECORD_COMMAND, .command = cmd }), a,
 		    &hash);
+		if (i % 3 != 2)
+			step(c, add(in, t, i % 3 ? to_town : to_moved), a, &hash);
 		deliver(in, c, a, t, &hash);
 	}
+	assert_true(core_counters(c)->pages_superseded > 0);
 	core_close(&c);
 	arena_close(&a);
 	assert_true(in->count > 60);
@@ -262,6 +297,7 @@ static void test_torture_memory(void **state)
 			enum outcome outcome;
 			struct effects fx = effects_make(a);
 			uint64_t before = faulty.calls < n ? h_state(c) : 0;
+			follow(c, &inbox.records[i]);
 			enum err e = core_step(c, &inbox.records[i], &fx, &outcome);
 			if (e != OK) {
 				assert_int_equal(e, ERR_NOMEM);
@@ -298,6 +334,7 @@ static void test_torture_effects(void **state)
 	assert_int_equal(core_open(&mem_system, LIMITS, &c), OK);
 	core_set_directory(c, &town);
 	for (size_t i = 0; i < inbox.count; i++) {
+		follow(c, &inbox.records[i]);
 		for (size_t limit = 64;; limit += limit / 4) {
 			enum outcome outcome;
 			struct arena *a = NULL;
@@ -395,6 +432,31 @@ static void test_storm_loses_no_page(void **state)
 	assert_int_equal(storm_drain(&s, 256), 3000); /* all is well */
 	assert_true(core_next_due(s.core).ns == INT64_MAX);
 	assert_int_equal(core_counters(s.core)->pages_accepted, 6000);
+	storm_close(&s);
+}
+
+/* More than one step moves: the rest goes with its handover, and nothing goes where ana was. */
+static void test_all_are_moved(void **state)
+{
+	(void)state;
+	struct storm s;
+	const struct message *m;
+	size_t old = 0, moved = 0, at = 0;
+	storm_open(&s, LIMITS);
+	for (unsigned i = 0; i < 1500; i++)
+		storm_event(&s, "k-shift", i, EVENT_TRIGGER);
+	storm_step(&s,
+	    (struct record){ .type = RECORD_RESOURCES, .resources = { .actor = STR("mover") } });
+	while (core_next_message(s.core, &at, &m))
+		old += m->state == MESSAGE_INTENDED && str_eq(m->address, STR("ana@x"));
+	assert_int_equal(old, 1500 - 1024);
+	(void)storm_drain(&s, 256);
+	for (at = 0; core_next_message(s.core, &at, &m);) {
+		moved += m->state == MESSAGE_ACCEPTED && str_eq(m->address, STR("ana@y"));
+		assert_true(m->state == MESSAGE_SUPERSEDED || !str_eq(m->address, STR("ana@x")));
+	}
+	assert_int_equal(moved, 1500);
+	assert_int_equal(core_counters(s.core)->pages_superseded, 1500);
 	storm_close(&s);
 }
 
@@ -527,6 +589,7 @@ int main(void)
 		cmocka_unit_test(test_torture_memory),
 		cmocka_unit_test(test_torture_effects),
 		cmocka_unit_test(test_storm_loses_no_page),
+		cmocka_unit_test(test_all_are_moved),
 		cmocka_unit_test(test_urgent_ones_first),
 		cmocka_unit_test(test_many_timers_in_slices),
 		cmocka_unit_test(test_too_many_incidents_join),

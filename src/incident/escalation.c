@@ -173,13 +173,17 @@ void escalation_page(struct core *c, ref i, struct str name)
 		page_user(c, i, &c->dir->users[user]);
 }
 
+static void step_over_unreached(struct core *c, ref i);
+
 void escalation_notify_due(struct core *c, ref i, struct str name, struct str contact)
 {
 	const struct contact *list = c->dir->fallback;
 	uint32_t count = c->dir->fallback_count;
 	int32_t user = name.len ? directory_user(c->dir, name) : -1;
-	if (name.len && user < 0)
-		return; /* he is gone */
+	if (name.len && (user < 0 || !user_is_usable(c, &c->dir->users[user]))) {
+		step_over_unreached(c, i); /* he is gone, or none of his contacts is left */
+		return;
+	}
 	if (user >= 0) {
 		list = c->dir->users[user].contacts;
 		count = c->dir->users[user].contact_count;
@@ -407,24 +411,51 @@ static bool is_paging(const struct core *c, ref i)
 	return incident_timer(c, i, TIMER_NOTIFY) != 0;
 }
 
+/* Nobody of this step was reached and nobody will be: there is no reason to wait. */
+static void step_over_unreached(struct core *c, ref i)
+{
+	const struct inc *inc = inc_at(c, i);
+	ref t = incident_timer(c, i, TIMER_ESCALATE);
+	bool reached = false;
+	for (ref m = inc->messages; m != 0 && t != 0 && !reached; m = msg_at(c, m)->next)
+		reached =
+		    message_is_good(msg_at(c, m)) && msg_at(c, m)->word > tmr_at(c, t)->node.tie;
+	if (t == 0 || reached || is_paging(c, i) || inc->exhausted || inc->nobody ||
+	    !incident_service(c, i))
+		return;
+	timer_clear(c, t);
+	(void)incident_event(c, i, INC_STEP_OVER,
+	    &(struct cause){ .agent = STR("timeout"), .channel = STR("timeout") });
+}
+
 void escalation_failed(struct core *c, ref i, ref failed)
 {
 	if (inc_at(c, i)->status != INCIDENT_TRIGGERED)
 		return;
 	escalation_others(c, i, failed);
-	ref t = incident_timer(c, i, TIMER_ESCALATE);
-	bool reached = false;
-	for (ref m = inc_at(c, i)->messages; m != 0 && t != 0 && !reached; m = msg_at(c, m)->next)
-		reached =
-		    message_is_good(msg_at(c, m)) && msg_at(c, m)->word > tmr_at(c, t)->node.tie;
-	const struct inc *inc = inc_at(c, i);
-	if (t != 0 && !reached && !is_paging(c, i) && !inc->exhausted && !inc->nobody &&
-	    incident_service(c, i)) {
-		/* Nobody of this step was reached: there is no reason to wait. */
-		timer_clear(c, t);
-		(void)incident_event(c, i, INC_STEP_OVER,
-		    &(struct cause){ .agent = STR("timeout"), .channel = STR("timeout") });
+	step_over_unreached(c, i);
+	escalation_care(c, i);
+}
+
+void escalation_moved(struct core *c, ref i, ref moved)
+{
+	const struct text *user = msg_at(c, moved)->user;
+	assert(c->err != OK || inc_at(c, i)->status == INCIDENT_TRIGGERED);
+	for (ref m = inc_at(c, i)->messages, next; m != 0; m = next) {
+		next = msg_at(c, m)->next;
+		if (msg_at(c, m)->user == user && message_is_moved(c, m))
+			(void)message_event(c, m, MSG_MOVED, c->now);
 	}
+	for (ref t = inc_at(c, i)->timers, next; t != 0; t = next) {
+		next = tmr_at(c, t)->next;
+		if (tmr_at(c, t)->type == TIMER_NOTIFY && tmr_at(c, t)->user == user)
+			timer_clear(c, t); /* his rules begin anew */
+	}
+	if (user)
+		escalation_page(c, i, text_str(user));
+	else
+		page_fallback(c, i);
+	step_over_unreached(c, i);
 	escalation_care(c, i);
 }
 

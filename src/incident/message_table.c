@@ -8,6 +8,10 @@
  * When a few attempts have failed, the person's other contacts are paged as well, and the attempts
  * go on.
  *
+ * Where a page goes is looked up when it is intended. When that changes before it has left it is
+ * superseded, and its person is paged anew where he can be reached now: at the change of the
+ * directory, after a failed attempt, and at the latest when it is handed over.
+ *
  * A page that may have gone out is sent again as a possible duplicate: better twice than never.
  * Late good news counts whatever the state; late bad news about an older attempt does not.
  */
@@ -15,6 +19,7 @@
 #include "base/surprise.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #define RECEIPT_WAIT SPAN_S(60)
 #define ATTEMPT_MAX 12   /* about 35 minutes */
@@ -22,13 +27,15 @@
 /* After so many failures the person's other contacts are paged beside the further attempts. */
 #define ATTEMPT_OTHERS 3
 #define ATTEMPT_MAX_LESS 6 /* test pages and good news */
+/* At a change of the directory, so that its step stays short: others wait for their handover. */
+#define MOVED_MAX 1024
 
 static const struct span retry_wait[] = { SPAN_S(5), SPAN_S(15), SPAN_S(30), SPAN_S(60),
 	SPAN_S(120), SPAN_S(300) };
 
 typedef void message_act(struct core *c, ref m, struct wall next);
 static message_act act_none, act_handover, act_good, act_delivered, act_again, act_doubt,
-    act_give_up, act_bounced, act_stop, act_supersede, act_due;
+    act_give_up, act_bounced, act_stop, act_supersede, act_due, act_moved;
 
 struct cell {
 	enum message_state next;
@@ -50,6 +57,7 @@ static const struct cell table[MESSAGE_STATE_COUNT][MSG_EVENT_COUNT] = {
 		[MSG_STOP] = STAY,
 		[MSG_SUPERSEDE] = { MESSAGE_SUPERSEDED, act_supersede },
 		[MSG_DUE] = { MESSAGE_INTENDED, act_due },
+		[MSG_MOVED] = { MESSAGE_SUPERSEDED, act_moved },
 	},
 	[MESSAGE_SENDING] = {
 		[MSG_HANDOVER] = STAY,
@@ -61,6 +69,7 @@ static const struct cell table[MESSAGE_STATE_COUNT][MSG_EVENT_COUNT] = {
 		[MSG_STOP] = { MESSAGE_SUPERSEDED, act_stop },
 		[MSG_SUPERSEDE] = { MESSAGE_SENDING, act_none }, /* in flight: shown as such, cancelled if it can be */
 		[MSG_DUE] = STAY,
+		[MSG_MOVED] = STAY,
 	},
 	[MESSAGE_ACCEPTED] = {
 		[MSG_HANDOVER] = STAY,
@@ -72,6 +81,7 @@ static const struct cell table[MESSAGE_STATE_COUNT][MSG_EVENT_COUNT] = {
 		[MSG_STOP] = STAY,
 		[MSG_SUPERSEDE] = STAY,
 		[MSG_DUE] = STAY,
+		[MSG_MOVED] = STAY,
 	},
 	[MESSAGE_DELIVERED] = {
 		[MSG_HANDOVER] = STAY,
@@ -83,6 +93,7 @@ static const struct cell table[MESSAGE_STATE_COUNT][MSG_EVENT_COUNT] = {
 		[MSG_STOP] = STAY,
 		[MSG_SUPERSEDE] = STAY,
 		[MSG_DUE] = STAY,
+		[MSG_MOVED] = STAY,
 	},
 	[MESSAGE_FAILED] = {
 		[MSG_HANDOVER] = STAY,
@@ -94,9 +105,10 @@ static const struct cell table[MESSAGE_STATE_COUNT][MSG_EVENT_COUNT] = {
 		[MSG_STOP] = STAY,
 		[MSG_SUPERSEDE] = STAY,
 		[MSG_DUE] = STAY,
+		[MSG_MOVED] = STAY,
 	},
 	/* It never left, and will not. */
-	[MESSAGE_SUPERSEDED] = { STAY, STAY, STAY, STAY, STAY, STAY, STAY, STAY, STAY },
+	[MESSAGE_SUPERSEDED] = { STAY, STAY, STAY, STAY, STAY, STAY, STAY, STAY, STAY, STAY },
 };
 
 enum outcome message_event(struct core *c, ref m, enum msg_event event, struct wall next)
@@ -132,23 +144,46 @@ static uint32_t attempt_max(const struct msg *m)
 	return m->purpose == PURPOSE_INCIDENT ? ATTEMPT_MAX : ATTEMPT_MAX_LESS;
 }
 
+/* The contacts of the message's user, or the fallback's; NULL when he is gone. */
+static const struct contact *contacts_of(
+    const struct core *c, const struct msg *m, uint32_t *ret_count)
+{
+	int32_t user = m->user ? directory_user(c->dir, text_str(m->user)) : -1;
+	*ret_count = m->user ? 0 : c->dir->fallback_count;
+	if (user >= 0)
+		*ret_count = c->dir->users[user].contact_count;
+	return user >= 0 ? c->dir->users[user].contacts : m->user ? NULL : c->dir->fallback;
+}
+
 static const struct contact *contact_of(const struct core *c, const struct msg *m)
 {
 	struct str name = text_str(m->contact);
-	const struct contact *list = c->dir->fallback;
-	uint32_t count = c->dir->fallback_count;
-	if (m->user) {
-		int32_t user = directory_user(c->dir, text_str(m->user));
-		if (user < 0)
-			return NULL;
-		list = c->dir->users[user].contacts;
-		count = c->dir->users[user].contact_count;
-	}
+	uint32_t count;
+	const struct contact *list = contacts_of(c, m, &count);
 	for (uint32_t i = 0; i < count; i++) {
 		if (str_eq(list[i].name, name))
 			return &list[i];
 	}
 	return NULL;
+}
+
+/* Why it must not be sent where it was to go, or NULL. */
+static const char *moved_why(const struct core *c, const struct msg *m)
+{
+	const struct contact *contact = contact_of(c, m);
+	if (m->user && directory_user(c->dir, text_str(m->user)) < 0)
+		return "not sent, there is no such user any more";
+	if (!contact)
+		return "not sent, there is no such contact any more";
+	if (contact->type != m->type || !str_eq(contact->address, text_str(m->address)))
+		return "not sent, the contact has another address now";
+	return NULL;
+}
+
+bool message_is_moved(const struct core *c, ref r)
+{
+	const struct msg *m = msg_at(c, r);
+	return m->state == MESSAGE_INTENDED && moved_why(c, m) != NULL;
 }
 
 /* The n-th provider (from 0, round and round) of the message's kind, the contact's preferred one
@@ -312,6 +347,10 @@ static void wait_or_go(struct core *c, ref r, struct wall next)
 {
 	const struct msg *m = msg_at(c, r);
 	timer_clear(c, m->timer);
+	if (message_is_moved(c, r)) {
+		message_move(c, r);
+		return;
+	}
 	if (m->attempt == ATTEMPT_OTHERS && m->inc && m->purpose == PURPOSE_INCIDENT)
 		escalation_others(c, m->inc, r);
 	if (next.ns > c->now.ns)
@@ -380,6 +419,14 @@ static void act_supersede(struct core *c, ref r, struct wall next)
 	timer_clear(c, msg_at(c, r)->timer);
 	c->v.counters.pages_superseded++;
 	message_settle(c, r);
+}
+
+static void act_moved(struct core *c, ref r, struct wall next)
+{
+	const char *why = moved_why(c, msg_at(c, r));
+	assert(why);
+	log_notify(c, msg_at(c, r), why);
+	act_supersede(c, r, next);
 }
 
 static void act_due(struct core *c, ref r, struct wall next)
@@ -504,4 +551,88 @@ void message_timer(struct core *c, ref r, enum timer_type type)
 		(void)message_fail(c, r, RECEIPT_UNKNOWN, STR("no receipt came in time"));
 	else
 		(void)message_event(c, r, MSG_DUE, c->now);
+}
+
+/* -- when the directory changes ------------------------------------------------------------------
+ */
+
+/* Good news goes where its person can be reached now. */
+static void all_clear_again(struct core *c, ref r)
+{
+	const struct msg *m = msg_at(c, r);
+	uint32_t count;
+	const struct contact *list = contacts_of(c, m, &count), *contact = contact_of(c, m);
+	for (uint32_t i = 0; i < count && !contact; i++)
+		contact = contact_is_usable(c, &list[i]) ? &list[i] : NULL;
+	if (contact)
+		(void)message_intend(c, &(struct page){ .inc_word = m->inc_word,
+		                            .purpose = PURPOSE_RESOLVED,
+		                            .user = text_str(m->user),
+		                            .contact = contact });
+}
+
+void message_move(struct core *c, ref r)
+{
+	const struct msg *m = msg_at(c, r);
+	assert(message_is_moved(c, r));
+	if (m->inc && m->purpose == PURPOSE_INCIDENT && message_is_wanted(c, r)) {
+		escalation_moved(c, m->inc, r);
+		return;
+	}
+	(void)message_event(c, r, MSG_MOVED, c->now);
+	if (m->purpose == PURPOSE_RESOLVED)
+		all_clear_again(c, r);
+}
+
+struct moved {
+	uint64_t word;
+	ref r;
+};
+
+static int moved_order(const void *a, const void *b)
+{
+	uint64_t x = ((const struct moved *)a)->word, y = ((const struct moved *)b)->word;
+	return (x > y) - (x < y);
+}
+
+/* Those that are ready and those that wait for their next attempt, in no order; list may be NULL.
+ */
+static uint32_t moved_find(const struct core *c, struct moved *list)
+{
+	uint32_t n = 0;
+	for (size_t q = 0; q < ARRAY_COUNT(c->v.ready); q++) {
+		for (ref r = c->v.ready[q]; r != 0; r = msg_at(c, r)->ready_next) {
+			if (!message_is_moved(c, r))
+				continue;
+			if (list)
+				list[n] = (struct moved){ msg_at(c, r)->word, r };
+			n++;
+		}
+	}
+	for (ref t = 0; c->v.unsettled > 0 && obj_next(c, POOL_TMR, &t);) {
+		const struct tmr *timer = tmr_at(c, t);
+		if ((timer->h.flags & HEAD_DEAD) || timer->type != TIMER_RETRY ||
+		    !message_is_moved(c, timer->subject))
+			continue;
+		if (list)
+			list[n] = (struct moved){ msg_at(c, timer->subject)->word, timer->subject };
+		n++;
+	}
+	return n;
+}
+
+/* By id, because a core that was loaded holds them in another order. */
+void messages_move(struct core *c)
+{
+	uint32_t count = c->err == OK ? moved_find(c, NULL) : 0;
+	struct moved *list = count ? effect_room(c, count, sizeof(*list)) : NULL;
+	if (!list)
+		return;
+	uint32_t filled = moved_find(c, list);
+	assert(filled == count);
+	qsort(list, filled, sizeof(*list), moved_order);
+	for (uint32_t i = 0; i < filled && i < MOVED_MAX && c->err == OK; i++) {
+		if (message_is_moved(c, list[i].r)) /* not yet with another one of its person */
+			message_move(c, list[i].r);
+	}
 }

@@ -62,6 +62,16 @@ struct str effect_str(struct core *c, struct str s)
 	return copy;
 }
 
+void *effect_room(struct core *c, size_t count, size_t size)
+{
+	if (c->err != OK)
+		return NULL;
+	void *p = arena_alloc(c->fx->arena, count, size);
+	if (!p)
+		fail(c, arena_err(c->fx->arena));
+	return p;
+}
+
 struct str effect_printf(struct core *c, const char *format, ...)
 {
 	char text[PRINTF_MAX];

@@ -15,7 +15,8 @@
  *   WHO hears again by CONTACT                 one that is marked as a possible duplicate
  *   WHO hears all is well by CONTACT
  *   nobody hears
- *   town is as ever | without web    resources were changed
+ *   town is as ever | without web | without ana | without dee    resources were changed
+ *   town is with ana elsewhere | with ana by push                and so were ana's contacts
  *   incident is triggered | acknowledged | gone | exhausted | nobody's | untold
  *   timeline says TEXT         since it was asked last
  *   proven KIND SUBJECT | broken KIND SUBJECT
@@ -32,6 +33,7 @@
 
 struct script {
 	struct core *core;
+	const struct directory *town;
 	struct arena *arena;
 	uint64_t seq;
 	struct wall now;
@@ -46,26 +48,43 @@ struct script {
 	const char *line;
 };
 
+/* clang-format off */
 /* The town after a change of resources. */
+#define ANA(list) { .name = STR_INIT("ana"), .contacts = list, .contact_count = 1, \
+	.rules = { town_at_once, town_at_once }, .rule_count = { 1, 1 } }
+#define BO { .name = STR_INIT("bo"), .contacts = town_bo, .contact_count = 2, \
+	.rules = { town_at_once, town_at_once }, .rule_count = { 1, 1 } }
+static const struct contact ana_elsewhere[] = { { STR_INIT("mail"), CONTACT_EMAIL, STR_INIT("ana@y"), STR_INIT("") } };
+static const struct contact ana_push[] = { { STR_INIT("push"), CONTACT_NTFY, STR_INIT("ana-topic"), STR_INIT("") } };
+static const struct user users_elsewhere[] = { ANA(ana_elsewhere), BO };
+static const struct user users_push[] = { ANA(ana_push), BO };
+static const struct user users_two[] = { ANA(town_ana), BO };
+static const struct user users_bo[] = { BO };
+static const struct target to_two[] = { { TARGET_USER, 0 }, { TARGET_USER, 1 } };
+static const struct policy_step steps_two[] = { { &to_two[0], 1, SPAN_S(300) }, { &to_two[1], 1, SPAN_S(600) } };
+static const struct policy_step steps_bo[] = { { &to_two[0], 1, SPAN_S(300) }, { &to_two[0], 1, SPAN_S(600) } };
+static const struct policy policies_two[] = { { .name = STR_INIT("all"), .steps = steps_two, .step_count = 2, .loops = 1 } };
+static const struct policy policies_bo[] = { { .name = STR_INIT("all"), .steps = steps_bo, .step_count = 2, .loops = 1 } };
+static const struct service services_two[] = { { .name = STR_INIT("grade") }, { .name = STR_INIT("web") } };
+static const struct integration integrations_two[] = {
+	{ .name = STR_INIT("source"), .key = STR_INIT("k-grade"), .service = 0 },
+	{ .name = STR_INIT("source"), .key = STR_INIT("k-web"), .service = 1 },
+};
+#define TOWN_OF(u, p, s) { .users = u, .user_count = ARRAY_COUNT(u), .policies = p, .policy_count = ARRAY_COUNT(p), \
+	.services = services_two, .service_count = s, .integrations = integrations_two, .integration_count = s, \
+	.providers = town_providers, .provider_count = ARRAY_COUNT(town_providers), \
+	.fallback = town_fallback, .fallback_count = ARRAY_COUNT(town_fallback) }
 static const struct {
 	const char *name;
 	struct directory directory;
 } other_towns[] = {
-	{ "without web", { .users = town_users,
-	                     .user_count = ARRAY_COUNT(town_users),
-	                     .schedules = town_schedules,
-	                     .schedule_count = ARRAY_COUNT(town_schedules),
-	                     .policies = town_policies,
-	                     .policy_count = ARRAY_COUNT(town_policies),
-	                     .services = town_services,
-	                     .service_count = ARRAY_COUNT(town_services) - 1,
-	                     .integrations = town_integrations,
-	                     .integration_count = ARRAY_COUNT(town_integrations) - 1,
-	                     .providers = town_providers,
-	                     .provider_count = ARRAY_COUNT(town_providers),
-	                     .fallback = town_fallback,
-	                     .fallback_count = ARRAY_COUNT(town_fallback) } },
+	{ "without web", TOWN_OF(users_two, policies_two, 1) },
+	{ "without ana", TOWN_OF(users_bo, policies_bo, 2) },
+	{ "without dee", TOWN_OF(users_two, policies_two, 2) },
+	{ "with ana elsewhere", TOWN_OF(users_elsewhere, policies_two, 2) },
+	{ "with ana by push", TOWN_OF(users_push, policies_two, 2) },
 };
+/* clang-format on */
 
 #define MOOD_HANGS ((enum receipt_state)99)
 
@@ -136,14 +155,33 @@ static void hear(struct script *s, const struct message *m)
 	}
 }
 
+/* Nothing goes where its user is not any more. */
+static bool goes_where_he_is(const struct script *s, const struct message *m)
+{
+	const struct contact *list = s->town->fallback;
+	uint32_t count = s->town->fallback_count;
+	int32_t user = m->user.len ? directory_user(s->town, m->user) : -1;
+	if (m->user.len) {
+		list = user < 0 ? NULL : s->town->users[user].contacts;
+		count = user < 0 ? 0 : s->town->users[user].contact_count;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		if (str_eq(list[i].name, m->contact))
+			return str_eq(list[i].address, m->address);
+	}
+	return false;
+}
+
 /* One message's way through its provider. */
 static void attempt(struct script *s, const struct id *id)
 {
 	const struct message *m = NULL;
-	for (size_t at = 0; core_next_message(s->core, &at, &m);) {
-		if (id_word(&m->id) == id_word(id))
-			break;
-	}
+	bool found = false;
+	for (size_t at = 0; !found && core_next_message(s->core, &at, &m);)
+		found = id_word(&m->id) == id_word(id);
+	if (!found || m->state == MESSAGE_SUPERSEDED)
+		return; /* instead of being handed over */
+	assert_true(goes_where_he_is(s, m));
 	enum receipt_state mood = mood_of(s, m->provider);
 	assert_int_equal(m->state, MESSAGE_SENDING);
 	if (mood == RECEIPT_ACCEPTED)
@@ -234,8 +272,8 @@ static void move(struct script *s, struct str how)
 		n++;
 	if (n == ARRAY_COUNT(other_towns) && !str_eq(how, STR("as ever")))
 		fail_line(s, "there is no such town");
-	core_set_directory(
-	    s->core, n < ARRAY_COUNT(other_towns) ? &other_towns[n].directory : &town);
+	s->town = n < ARRAY_COUNT(other_towns) ? &other_towns[n].directory : &town;
+	core_set_directory(s->core, s->town);
 	step(s, (struct record){ .type = RECORD_RESOURCES });
 }
 
@@ -353,7 +391,8 @@ static void play_line(struct script *s, const char *text)
 
 static void play(const char *const *lines)
 {
-	struct script s = { .now = { INT64_C(1800000000) * NS_PER_S },
+	struct script s = { .town = &town,
+		.now = { INT64_C(1800000000) * NS_PER_S },
 		.timeline = buf_make(&mem_system, 1 << 20),
 		.proofs = buf_make(&mem_system, 1 << 20) };
 	assert_int_equal(arena_open(&mem_system, 1 << 24, &s.arena), OK);
@@ -486,6 +525,39 @@ SCENARIO(a_person_escalates_what_has_no_service_any_more,
     "fallback hears by tty", "timeline says no policy any more", "ana escalates", "fallback hears by tty",
     "bo resolves", "ana hears all is well by mail", "fallback hears all is well by tty")
 
+SCENARIO(another_address_is_paged_instead,
+    "mail1 fails", "web breaks", "nobody hears", "mail1 works", "town is with ana elsewhere",
+    "ana hears by mail through mail1", "timeline says not sent, the contact has another address now",
+    "299 s pass", "nobody hears")
+
+SCENARIO(another_contact_is_paged_instead,
+    "mail1 fails", "web breaks", "nobody hears", "town is with ana by push", "ana hears by push",
+    "timeline says not sent, there is no such contact any more", "299 s pass", "nobody hears",
+    "1 s pass", "bo hears by mail")
+
+SCENARIO(who_is_gone_is_not_waited_for,
+    "mail1 fails", "web breaks", "nobody hears", "town is without ana", "bo hears by mail",
+    "timeline says not sent, there is no such user any more", "10 s pass", "nobody hears")
+
+SCENARIO(who_is_gone_does_not_hurry_the_others,
+    "mail1 fails", "mail2 fails", "web breaks", "300 s pass", "nobody hears", "town is without ana", "nobody hears",
+    "timeline says no such user any more", "19 s pass", "nobody hears", "1 s pass", "bo hears by push")
+
+SCENARIO(what_was_in_flight_does_not_go_there_again,
+    "mail1 hangs", "web breaks", "town is with ana by push", "nobody hears", "59 s pass", "nobody hears",
+    "1 s pass", "ana hears by push", "timeline says no such contact any more")
+
+SCENARIO(good_news_follow_their_person,
+    "web breaks", "ana hears by mail", "town is with ana by push", "nobody hears", "web heals",
+    "ana hears all is well by push", "incident is gone", "town is as ever", "web breaks", "ana hears by mail",
+    "mail1 fails", "web heals", "nobody hears", "town is with ana elsewhere", "mail1 works", "1 m pass",
+    "ana hears all is well by mail", "10 m pass", "nobody hears")
+
+SCENARIO(a_rule_of_one_who_is_gone_is_not_waited_for,
+    "mail1 refuses", "mail2 refuses", "push1 refuses", "grade breaks error", "nobody hears",
+    "town is without dee", "mail2 works", "599 s pass", "nobody hears", "1 s pass", "bo hears by mail",
+    "timeline says Escalated to bo (step 2)")
+
 /* clang-format on */
 
 int main(void)
@@ -516,6 +588,13 @@ int main(void)
 		cmocka_unit_test(two_alerts_two_incidents),
 		cmocka_unit_test(a_service_that_is_gone_does_not_end_it_silently),
 		cmocka_unit_test(a_person_escalates_what_has_no_service_any_more),
+		cmocka_unit_test(another_address_is_paged_instead),
+		cmocka_unit_test(another_contact_is_paged_instead),
+		cmocka_unit_test(who_is_gone_is_not_waited_for),
+		cmocka_unit_test(who_is_gone_does_not_hurry_the_others),
+		cmocka_unit_test(what_was_in_flight_does_not_go_there_again),
+		cmocka_unit_test(good_news_follow_their_person),
+		cmocka_unit_test(a_rule_of_one_who_is_gone_is_not_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
