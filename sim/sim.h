@@ -177,7 +177,8 @@ void engine_committed(struct sim *s, uint32_t generation);
 void engine_crash(struct sim *s);
 void engine_start(struct sim *s);
 void engine_doubt_all(struct sim *s); /* the notifier has forgotten what it was sending */
-/* The whole inbox into an empty store: 0, or the number of the first record after which the rows differ. */
+/* The whole inbox into an empty store: 0, or the number of the first record after which the rows
+ * differ. */
 uint64_t engine_replay(struct sim *s);
 
 /* notifier.c */

@@ -123,8 +123,7 @@ static struct str rule_details(
 	return body_end(c, &w);
 }
 
-static void decide_rule_state(
-    struct core *c, struct str group, const struct record_rule_state *r)
+static void decide_rule_state(struct core *c, struct str group, const struct record_rule_state *r)
 {
 	int32_t n = directory_rule_of(c->dir, r->rule, group, r->labels);
 	const struct alert_rule *rule = n < 0 ? NULL : &c->dir->rules[n];

@@ -273,7 +273,8 @@ static void nobody(struct core *c, ref i)
 		    &(struct log_args){ .type = STR("escalate"),
 		        .agent = STR("auto"),
 		        .channel = STR("auto"),
-		        .summary = STR("Nobody is on call: the fallback contacts are paged") });
+		        .summary = STR("Nobody is on call who can be paged: the fallback contacts "
+		                       "are paged") });
 	}
 	inc_row(c, i)->step = inc_row(c, i)->loop = 0;
 	fallback(c, i);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests of this room share: a small town. Users: ana (mail), bo (mail, push), cy (no contact), dee
- * (mail at once, push after 10 min; low: mail after 5 min), eve (sms, for which there is no provider).
- * Services, each with an integration "k-NAME":
- *   web    ana 5 min, bo 10 min, once over again      batch  low urgency, dee
- *   night  a schedule without anybody                 team   cy 1 min, eve 1 min, dee 5 min
- *   shift  ana, acknowledgement lasts 30 min          auto   ana, resolves itself after an hour
- *   grade  dee, urgent when critical or error         off    disabled
+ * What the tests of this room share: a small town. Users: ana (mail), bo (mail, push), cy (no
+ * contact), dee (mail at once, push after 10 min; low: mail after 5 min), eve (sms, for which there
+ * is no provider). Services, each with an integration "k-NAME": web    ana 5 min, bo 10 min, once
+ * over again      batch  low urgency, dee night  a schedule without anybody                 team cy
+ * 1 min, eve 1 min, dee 5 min shift  ana, acknowledgement lasts 30 min          auto   ana,
+ * resolves itself after an hour grade  dee, urgent when critical or error         off    disabled
  * Fallback: the console. Providers: mail1, mail2, push1.
  */
 #pragma once
