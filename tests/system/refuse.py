@@ -89,36 +89,32 @@ def a_reload_that_is_wrong_changes_nothing():
         quis.wait_for('the new team', lambda: any(t['name'] == 'late' for t in q.api('GET', '/teams').json['teams']), 15)
 
 
+def small_mount(prefix, options):
+    """A tmpfs of its own, or the test is skipped."""
+    folder = tempfile.mkdtemp(prefix=prefix)
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', options, 'tmpfs', folder], capture_output=True).returncode:
+        os.rmdir(folder)
+        raise quis.Skip('mounts are not allowed here')
+    return folder
+
+
 def a_read_only_data_directory():
-    if os.geteuid() == 0:
-        # root writes anywhere: a read-only mount is the real thing
-        folder = tempfile.mkdtemp(prefix='quis-ro-')
-        if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'ro', 'tmpfs', folder], capture_output=True).returncode:
-            os.rmdir(folder)
-            print('# mounts are not allowed here: not tried')
-            return
-        q = quis.Quisd(settings={'data_dir': folder})
-        try:
-            q.start(wait=False)
-            quis.wait_for('quisd to end', lambda: not q.process.alive(), 20)
-            log = q.log
-            quis.check(q.process.popen.returncode in (1, 2), log)
-            quis.check('Read-only file system' in log and folder in log, log)
-        finally:
-            q.close()
-            subprocess.run(['umount', folder], check=True)
-            os.rmdir(folder)
+    folder = small_mount('quis-ro-', 'ro')  # root writes anywhere: a read-only mount is the real thing
+    q = quis.Quisd(settings={'data_dir': folder})
+    try:
+        q.start(wait=False)
+        quis.wait_for('quisd to end', lambda: not q.process.alive(), 20)
+        log = q.log
+        quis.check(q.process.popen.returncode in (1, 2), log)
+        quis.check('Read-only file system' in log and folder in log, log)
+    finally:
+        q.close()
+        subprocess.run(['umount', folder], check=True)
+        os.rmdir(folder)
 
 
 def a_full_disk_refuses_and_loses_nothing():
-    if os.geteuid() != 0:
-        print('# needs root for a small tmpfs: not tried')
-        return
-    folder = tempfile.mkdtemp(prefix='quis-full-')
-    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=192m', 'tmpfs', folder], capture_output=True).returncode:
-        os.rmdir(folder)
-        print('# mounts are not allowed here: not tried')
-        return
+    folder = small_mount('quis-full-', 'size=192m')
     q = quis.Quisd(settings={'data_dir': folder})
     try:
         q.start()
