@@ -9,15 +9,12 @@
 void config_head_encode(struct buf *b, const struct config_head *head)
 {
 	assert(!str_empty(head->data_dir) && !str_empty(head->listen_http));
-	assert(str_empty(head->tls_cert) == str_empty(head->tls_key));
 	put_u32(b, CONFIG_HEAD_MAGIC);
 	put_u16(b, CONFIG_HEAD_VERSION);
 	put_str(b, head->data_dir);
 	put_str(b, head->user);
 	put_str(b, head->listen_http);
 	put_str(b, head->listen_statsd);
-	put_str(b, head->tls_cert);
-	put_str(b, head->tls_key);
 }
 
 enum err config_head_decode(struct rd *r, struct config_head *ret_head)
@@ -29,11 +26,7 @@ enum err config_head_decode(struct rd *r, struct config_head *ret_head)
 	head.user = rd_str(r, CONFIG_TEXT_MAX);
 	head.listen_http = rd_str(r, CONFIG_TEXT_MAX);
 	head.listen_statsd = rd_str(r, CONFIG_TEXT_MAX);
-	head.tls_cert = rd_str(r, CONFIG_TEXT_MAX);
-	head.tls_key = rd_str(r, CONFIG_TEXT_MAX);
 	if (r->err || str_empty(head.data_dir) || str_empty(head.listen_http))
-		return ERR_INPUT;
-	if (str_empty(head.tls_cert) != str_empty(head.tls_key))
 		return ERR_INPUT;
 	*ret_head = head;
 	return OK;

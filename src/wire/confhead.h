@@ -24,8 +24,6 @@ struct config_head {
 	struct str user;          /* to drop to when started as root; may be empty */
 	struct str listen_http;   /* HOST:PORT, never empty; IPv6 hosts in brackets */
 	struct str listen_statsd; /* HOST:PORT, or empty: no StatsD */
-	struct str tls_cert;      /* absolute paths of PEM files, both or neither */
-	struct str tls_key;
 };
 
 struct config_slice {

@@ -12,8 +12,6 @@ static const struct config_head full = {
 	.user = STR_INIT("quis"),
 	.listen_http = STR_INIT("127.0.0.1:7847"),
 	.listen_statsd = STR_INIT("[::1]:8125"),
-	.tls_cert = STR_INIT("/etc/quis/tls.crt"),
-	.tls_key = STR_INIT("/etc/quis/tls.key"),
 };
 
 static void stream(struct buf *b)
@@ -37,8 +35,6 @@ static void there_and_back(void **state)
 	assert_true(str_eq(head.user, full.user));
 	assert_true(str_eq(head.listen_http, full.listen_http));
 	assert_true(str_eq(head.listen_statsd, full.listen_statsd));
-	assert_true(str_eq(head.tls_cert, full.tls_cert));
-	assert_true(str_eq(head.tls_key, full.tls_key));
 	struct config_slice slice;
 	assert_int_equal(config_slice_decode(&r, &slice), OK);
 	assert_int_equal(slice.role, ROLE_ENGINE);

@@ -322,8 +322,6 @@ static enum err load_install(struct loader *l, const char *path)
 	if (err)
 		return err;
 	to->data_dir = absolute(l, to->install.data_dir.path);
-	to->tls_cert = absolute(l, to->install.tls_cert.path);
-	to->tls_key = absolute(l, to->install.tls_key.path);
 	to->tls_cert_pem = read_secret(l, path, to->install.tls_cert, CA_BYTES_MAX);
 	to->tls_key_pem = read_secret(l, path, to->install.tls_key, CA_BYTES_MAX);
 	to->host = own_host(l);

@@ -17,8 +17,7 @@ struct loaded {
 	struct conf_installation view;
 	struct str base_url, host;            /* with what quis.yaml left out */
 	struct str data_dir;                  /* absolute */
-	struct str tls_cert, tls_key;         /* absolute, or empty */
-	struct str tls_cert_pem, tls_key_pem; /* what is in them */
+	struct str tls_cert_pem, tls_key_pem; /* what is in the files of tls; empty: none */
 	const struct conf_document *documents;
 	size_t document_count;
 	struct str *token_sha256;          /* hex, one for each install.tokens */

@@ -172,8 +172,6 @@ void slices_write(struct buf *b, const struct loaded *c)
 		.user = c->install.user,
 		.listen_http = c->install.listen_http,
 		.listen_statsd = c->install.listen_statsd,
-		.tls_cert = c->tls_cert,
-		.tls_key = c->tls_key,
 	};
 	config_head_encode(b, &head);
 	for (size_t i = 0; i < ARRAY_COUNT(slices); i++) {
